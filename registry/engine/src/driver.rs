@@ -1,0 +1,259 @@
+//! The one trait through which JavaScript of components is executed.
+
+use std::{fmt::Debug, sync::Arc, time::Duration};
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use serde_json::{Map, Value};
+
+use crate::{script::Script, template::TemplatePack};
+
+/// Executes the programs of releases. Implementations pass [`crate::contract`].
+#[async_trait]
+pub trait Driver: Debug + Send + Sync {
+    /// Short name for metrics and logs: `quickjs`, `node`.
+    fn name(&self) -> &'static str;
+
+    /// Compiles and evaluates `program` once, so that later calls find it ready.
+    ///
+    /// # Errors
+    ///
+    /// As [`Driver::call`]; a broken script is [`Failure::Provider`] or [`Failure::View`].
+    async fn warm(&self, program: &Arc<Program>) -> Result<(), EngineError>;
+
+    /// Executes one entry of `program`.
+    ///
+    /// What the component itself did wrong is in [`Outcome::result`]; `Err` means that the call
+    /// was not carried out at all.
+    ///
+    /// # Errors
+    ///
+    /// [`EngineError::Overloaded`] when the queue is full; [`EngineError::Crashed`] when the
+    /// executing thread or process died.
+    async fn call(&self, program: &Arc<Program>, call: Call) -> Result<Outcome, EngineError>;
+}
+
+/// The scripts of one release, loaded once and shared by all calls.
+#[derive(Debug)]
+pub struct Program {
+    /// `name@version`, for messages.
+    pub label: Arc<str>,
+    /// Identifies the content: equal digests may share an isolate.
+    pub digest: Arc<str>,
+    /// `server.js`, when the release has a data provider.
+    pub provider: Option<Script>,
+    /// `template.js` and what renders it, when its template type is rendered here.
+    pub view: Option<View>,
+    /// `process.env` of the provider, `NODE_ENV` included.
+    pub environment: Map<String, Value>,
+    /// Whether `console` of the provider reaches the log.
+    pub console: bool,
+}
+
+/// A compiled view and the pack that renders it.
+#[derive(Clone, Debug)]
+pub struct View {
+    /// `template.js`.
+    pub script: Script,
+    /// `oc.files.template.hashKey`: the view's key in `oc.components`.
+    pub key: Arc<str>,
+    /// What renders views of this type.
+    pub pack: Arc<TemplatePack>,
+}
+
+/// What one call executes. The model never leaves the engine for [`Entry::DataAndRender`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Entry {
+    /// The provider: answers the view-model as JSON.
+    Data,
+    /// The view, with [`Call::input`] as its model: answers HTML.
+    Render,
+    /// The provider, then the view with its model: answers HTML.
+    DataAndRender,
+}
+
+/// One call.
+#[derive(Clone, Debug)]
+pub struct Call {
+    /// What to execute.
+    pub entry: Entry,
+    /// JSON object: the provider's context ([`Entry::Data`], [`Entry::DataAndRender`]) or the
+    /// view's model ([`Entry::Render`]). A number that JSON cannot hold stands in
+    /// `nonFinite: {"<parameter>": "NaN" | "Infinity" | "-Infinity"}` of the context (a member
+    /// beside `params`) and is put into `params` by the driver.
+    pub input: Bytes,
+    /// `id` given to the model before it is rendered.
+    pub render_id: Option<String>,
+    /// What the provider may ask of the registry while it runs.
+    pub host: Arc<dyn HostCalls>,
+    /// Bounds of this call.
+    pub limits: Limits,
+}
+
+/// Bounds of one call; each is a setting of the registry.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// Longest time from start to answer, awaits included.
+    pub deadline: Duration,
+    /// Longest uninterrupted run of JavaScript.
+    pub cpu_slice: Duration,
+    /// Heap of one isolate, in bytes.
+    pub memory_bytes: usize,
+    /// Stack of one isolate, in bytes.
+    pub stack_bytes: usize,
+    /// Longest answer (model JSON or HTML), in bytes.
+    pub output_bytes: usize,
+    /// Most response headers, and separately most cookies.
+    pub headers: usize,
+    /// Most fetches.
+    pub fetches: usize,
+}
+
+/// What a call brought.
+#[derive(Debug)]
+pub struct Outcome {
+    /// The answer, or what the component did wrong.
+    pub result: Result<Answer, Failure>,
+    /// Headers set with `context.setHeader`, in order, names lower-cased.
+    pub headers: Vec<(String, String)>,
+    /// Cookies set with `context.setCookie`, in order; valid for failures too.
+    pub cookies: Vec<Cookie>,
+    /// CPU time of the executing thread.
+    pub cpu: Duration,
+}
+
+/// A successful answer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Answer {
+    /// The view-model as JSON text (`JSON.stringify` semantics).
+    Model(Bytes),
+    /// HTML of the view.
+    Html(String),
+    /// The provider called `setEmptyResponse` (or returned its mark); of a [`Entry::Data`] call
+    /// the model is `{"__oc_emptyResponse":true}` and comes as [`Answer::Model`].
+    Empty,
+}
+
+/// A cookie as the component set it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Cookie {
+    /// Name.
+    pub name: String,
+    /// Any JSON value.
+    pub value: Value,
+    /// Options as given (`maxAge` in ms, `path`, `httpOnly`, …), when given.
+    pub options: Option<Value>,
+}
+
+/// What a component did wrong, with what its caller is told.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Failure {
+    /// `require` of something that is not available.
+    MissingDependencies(Vec<String>),
+    /// The provider failed to load, threw, rejected, or called back with an error.
+    Provider(ProviderError),
+    /// The provider did not answer within the deadline or its CPU slice.
+    Timeout(Duration),
+    /// The heap limit was reached.
+    Memory,
+    /// The view failed: an `Error` as `{"name","message","stack", own properties}`, or the value
+    /// that was thrown.
+    View(Value),
+    /// The model cannot be told as JSON (circular, `BigInt`); text as `String(error)`.
+    NotSerializable(String),
+    /// The answer, or the headers, passed a limit; the text names it.
+    TooLarge(String),
+}
+
+/// An error of a data provider, as OC's clients see it.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ProviderError {
+    /// `err.message`.
+    pub message: Option<String>,
+    /// `err.stack`.
+    pub stack: Option<String>,
+    /// `err` itself: own enumerable properties of an `Error`, or the value thrown.
+    pub original: Option<Value>,
+    /// `Number(err.status)` when it is a number other than 0 and `NaN`.
+    pub status: Option<f64>,
+}
+
+/// Why a call was not carried out.
+#[derive(Debug, thiserror::Error)]
+pub enum EngineError {
+    /// The queue of the driver is full.
+    #[error("engine queue is full")]
+    Overloaded,
+    /// The thread or process that executed the call died.
+    #[error("engine worker died")]
+    Crashed,
+    /// The driver does not execute such programs; the text says why.
+    #[error("program is not supported: {0}")]
+    Unsupported(String),
+}
+
+/// What a running provider may ask of the registry.
+#[async_trait]
+pub trait HostCalls: Debug + Send + Sync {
+    /// Renders other components: `context.renderComponent(s)`.
+    ///
+    /// One result for each item, in order: HTML, or the `error` text.
+    async fn render(&self, items: Vec<NestedRender>) -> Vec<Result<String, String>>;
+
+    /// Carries out one `fetch`.
+    ///
+    /// # Errors
+    ///
+    /// The message that the component's promise is rejected with.
+    async fn fetch(&self, request: FetchRequest) -> Result<FetchResponse, String>;
+
+    /// One line of `console` output; called only for programs with `console` on.
+    fn console(&self, level: &str, line: &str);
+}
+
+/// One item of `context.renderComponents`, parameters already merged.
+#[derive(Clone, Debug, Default)]
+pub struct NestedRender {
+    /// Component name as the caller wrote it.
+    pub name: String,
+    /// Requested version, `""` for the newest.
+    pub version: String,
+    /// Parameters, an object.
+    pub parameters: Map<String, Value>,
+    /// Request headers for the nested component, names lower-cased.
+    pub headers: Map<String, Value>,
+    /// `ip` option.
+    pub ip: Option<String>,
+}
+
+/// A `fetch` call.
+#[derive(Clone, Debug)]
+pub struct FetchRequest {
+    /// Method, upper case.
+    pub method: String,
+    /// Absolute URL.
+    pub url: String,
+    /// Headers in order.
+    pub headers: Vec<(String, String)>,
+    /// Body, whole.
+    pub body: Option<Bytes>,
+    /// `redirect`: `follow`, `error` or `manual`.
+    pub redirect: String,
+}
+
+/// Answer to a `fetch` call.
+#[derive(Clone, Debug)]
+pub struct FetchResponse {
+    /// Status code.
+    pub status: u16,
+    /// Reason phrase.
+    pub status_text: String,
+    /// URL after redirects.
+    pub url: String,
+    /// Whether a redirect was followed.
+    pub redirected: bool,
+    /// Headers in order.
+    pub headers: Vec<(String, String)>,
+    /// Body, whole, within the host's limit.
+    pub body: Bytes,
+}

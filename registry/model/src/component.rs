@@ -1,0 +1,109 @@
+//! Names of components and of releases.
+
+use std::{fmt, str::FromStr, sync::Arc};
+
+use serde::{Deserialize, Serialize};
+
+use crate::Version;
+
+/// Longest accepted name, in bytes.
+const NAME_MAX: usize = 255;
+
+/// Name of a component: one or more of `A-Z a-z 0-9 _ -`, and not `_package`.
+///
+/// Source: `packages/oc/src/registry/domain/validators/index.ts`.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct ComponentName(Arc<str>);
+
+/// The text is no component name.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("component name is not valid")]
+pub struct NameError;
+
+/// One release: a component's name and an exact version.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ComponentId {
+    /// The component.
+    pub name: ComponentName,
+    /// The exact version, as published.
+    pub version: Version,
+}
+
+// === impl ComponentName ===
+
+impl ComponentName {
+    /// The name as text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl FromStr for ComponentName {
+    type Err = NameError;
+
+    fn from_str(text: &str) -> Result<Self, NameError> {
+        let legal = text
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-');
+        if legal && !text.is_empty() && text.len() <= NAME_MAX && text != "_package" {
+            Ok(Self(Arc::from(text)))
+        } else {
+            Err(NameError)
+        }
+    }
+}
+
+impl TryFrom<String> for ComponentName {
+    type Error = NameError;
+
+    fn try_from(text: String) -> Result<Self, NameError> {
+        text.parse()
+    }
+}
+
+impl From<ComponentName> for String {
+    fn from(name: ComponentName) -> Self {
+        name.0.as_ref().to_owned()
+    }
+}
+
+impl fmt::Display for ComponentName {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(&self.0)
+    }
+}
+
+impl std::borrow::Borrow<str> for ComponentName {
+    fn borrow(&self) -> &str {
+        &self.0
+    }
+}
+
+// === impl ComponentId ===
+
+impl fmt::Display for ComponentId {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{}@{}", self.name, self.version)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_of_open_components_are_accepted() {
+        for name in ["hello-world", "Header_2", "a", "constructor", "-"] {
+            assert_eq!(name.parse::<ComponentName>().unwrap().as_str(), name);
+        }
+    }
+
+    #[test]
+    fn other_texts_are_no_names() {
+        let long = "a".repeat(NAME_MAX + 1);
+        for text in ["", "_package", "a.b", "..", "a/b", "é", "a b", "~x", &long] {
+            assert_eq!(text.parse::<ComponentName>(), Err(NameError), "{text}");
+        }
+    }
+}
