@@ -1,14 +1,28 @@
 //! The words of the OpenComponents protocol, and nothing that does I/O.
 //!
-//! Start with [`ComponentId`], then [`PackageJson`] (what a release says of itself) and
-//! [`Range`] (how a requested version is resolved).
+//! Start with [`ComponentId`], then [`PackageJson`] (what a release says of itself),
+//! [`resolve`] (how a requested version is resolved) and [`Parameters`] (what a caller asks for).
 
 mod change;
 mod clock;
 mod component;
+mod grammar;
+pub mod json;
+mod manifest;
+mod parameter;
+mod query;
+mod range;
 mod version;
+mod wire;
 
 pub use change::Change;
 pub use clock::{Clock, SystemClock};
 pub use component::{ComponentId, ComponentName, NameError};
-pub use version::{Version, VersionError};
+pub use manifest::{
+    DataProviderFile, ManifestError, ManifestLimits, OcBlock, OcFiles, PackageJson, TemplateFile,
+};
+pub use parameter::{NonFinite, ParameterSpec, ParameterValue, Parameters, ParametersError};
+pub use query::{FormError, encode_uri_component, href, parse as parse_query, parse_form};
+pub use range::{Range, RangeError, resolve};
+pub use version::{Version, VersionError, VersionNumber};
+pub use wire::{ComponentsDetails, ComponentsJson, VersionDetails, WireError};

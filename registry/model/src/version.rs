@@ -4,11 +4,10 @@ use std::{cmp::Ordering, fmt, hash::Hash, str::FromStr, sync::Arc};
 
 use serde::{Deserialize, Serialize};
 
-/// Longest accepted version text, in bytes (`MAX_LENGTH` of npm's `semver`).
-const VERSION_MAX: usize = 256;
+use crate::grammar;
 
-/// Greatest accepted number (`Number.MAX_SAFE_INTEGER`).
-const NUMBER_MAX: u64 = 9_007_199_254_740_991;
+/// Longest accepted version text, in UTF-16 units (`MAX_LENGTH` of npm's `semver`).
+pub(crate) const VERSION_MAX: usize = 256;
 
 /// An exact version that keeps the text it was published under.
 ///
@@ -19,7 +18,20 @@ const NUMBER_MAX: u64 = 9_007_199_254_740_991;
 #[serde(try_from = "String", into = "String")]
 pub struct Version {
     text: Arc<str>,
-    number: semver::Version,
+    release: [u64; 3],
+    /// Where the prerelease identifiers lie in `text`; empty when there are none.
+    prerelease: (u16, u16),
+}
+
+/// The numbers of a version, without its prerelease identifiers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct VersionNumber {
+    /// Up to 2^53 - 1, as the others.
+    pub major: u64,
+    /// See `major`.
+    pub minor: u64,
+    /// See `major`.
+    pub patch: u64,
 }
 
 /// The text is no version for npm's `semver.valid`.
@@ -35,15 +47,49 @@ impl Version {
         &self.text
     }
 
-    /// The parsed number.
-    pub fn number(&self) -> &semver::Version {
-        &self.number
+    /// Major, minor and patch number.
+    pub fn number(&self) -> VersionNumber {
+        let [major, minor, patch] = self.release;
+        VersionNumber {
+            major,
+            minor,
+            patch,
+        }
     }
 
-    /// Whether the text is what `semver.valid` would print: no prefix, no space.
+    /// Major, minor and patch number.
+    pub(crate) fn release(&self) -> [u64; 3] {
+        self.release
+    }
+
+    /// The prerelease identifiers with their dots; empty for a stable version.
+    pub fn prerelease(&self) -> &str {
+        let (start, end) = self.prerelease;
+        &self.text[usize::from(start)..usize::from(end)]
+    }
+
+    /// Whether the version has prerelease identifiers.
+    pub fn is_prerelease(&self) -> bool {
+        self.prerelease.0 < self.prerelease.1
+    }
+
+    /// Whether the text is as `semver.valid` would take it unchanged: no prefix, no space.
     pub fn is_canonical(&self) -> bool {
-        self.text.as_bytes().first().is_some_and(u8::is_ascii_digit)
-            && !self.text.ends_with(char::is_whitespace)
+        self.text
+            .bytes()
+            .next()
+            .is_some_and(|byte| byte.is_ascii_digit())
+            && self.text.trim_end_matches(grammar::is_space).len() == self.text.len()
+    }
+
+    /// Compares as npm's `semver.compare`: texts and build metadata do not count.
+    ///
+    /// Prerelease numbers above 2^53 are compared after rounding, as npm does; [`Ord`] compares
+    /// them exactly, because a sort needs a total order.
+    pub fn precedence(&self, other: &Self) -> Ordering {
+        self.release.cmp(&other.release).then_with(|| {
+            grammar::compare_prereleases(self.prerelease(), other.prerelease(), grammar::rounded)
+        })
     }
 }
 
@@ -51,23 +97,19 @@ impl FromStr for Version {
     type Err = VersionError;
 
     fn from_str(text: &str) -> Result<Self, VersionError> {
-        if text.len() > VERSION_MAX {
+        // A UTF-16 unit is at most three bytes of UTF-8.
+        if text.len() > 3 * VERSION_MAX || text.encode_utf16().count() > VERSION_MAX {
             return Err(VersionError);
         }
-        let trimmed = text.trim();
-        let bare = trimmed
-            .strip_prefix(['v', '='])
-            .map_or(trimmed, str::trim_start);
-        let number = semver::Version::parse(bare).map_err(|_| VersionError)?;
-        if [number.major, number.minor, number.patch]
-            .iter()
-            .any(|part| *part > NUMBER_MAX)
-        {
-            return Err(VersionError);
-        }
+        let trimmed = text.trim_matches(grammar::is_space);
+        let full = grammar::full_version(trimmed).ok_or(VersionError)?;
+        let offset = text.len() - text.trim_start_matches(grammar::is_space).len();
+        let [start, end] = [full.prerelease.start, full.prerelease.end]
+            .map(|at| u16::try_from(offset + at).map_err(|_| VersionError));
         Ok(Self {
             text: Arc::from(text),
-            number,
+            release: full.release,
+            prerelease: (start?, end?),
         })
     }
 }
@@ -108,8 +150,11 @@ impl Hash for Version {
 
 impl Ord for Version {
     fn cmp(&self, other: &Self) -> Ordering {
-        self.number
-            .cmp_precedence(&other.number)
+        self.release
+            .cmp(&other.release)
+            .then_with(|| {
+                grammar::compare_prereleases(self.prerelease(), other.prerelease(), grammar::exact)
+            })
             .then_with(|| self.text.cmp(&other.text))
     }
 }
@@ -117,5 +162,86 @@ impl Ord for Version {
 impl PartialOrd for Version {
     fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
         Some(self.cmp(other))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn version(text: &str) -> Version {
+        text.parse().unwrap()
+    }
+
+    #[test]
+    fn texts_that_npm_takes_are_versions() {
+        for text in [
+            "1.0.0",
+            "v1.0.0",
+            " 1.0.0\n",
+            "1.0.0-rc.1+b",
+            "0.0.0-0",
+            "\u{feff}1.0.0",
+        ] {
+            assert_eq!(version(text).as_str(), text);
+        }
+    }
+
+    #[test]
+    fn other_texts_are_no_versions() {
+        let long = format!("1.0.0-{}", "a".repeat(VERSION_MAX));
+        for text in [
+            "",
+            "1.0",
+            "01.0.0",
+            "1.0.0-",
+            "1.0.0-01",
+            "latest",
+            "..",
+            "1.0.0/../..",
+            "=1.0.0",
+            "v 1.0.0",
+            "9007199254740992.0.0",
+            "١.0.0",
+            "1.0.0 0",
+            "1.0.0+",
+            "1.0.0\u{85}",
+            &long,
+        ] {
+            assert_eq!(text.parse::<Version>(), Err(VersionError), "{text}");
+        }
+    }
+
+    #[test]
+    fn order_is_that_of_npm_then_of_the_texts() {
+        let ascending = [
+            "1.0.0-1",
+            "1.0.0-2",
+            "1.0.0-10",
+            "1.0.0-alpha",
+            "1.0.0-alpha.1",
+            "1.0.0-alpha.beta",
+            "1.0.0-beta.2",
+            "1.0.0-beta.11",
+            "1.0.0",
+            "1.0.0+b",
+            "v1.0.0",
+            "1.0.1",
+            "2.0.0",
+        ];
+        let mut versions: Vec<_> = ascending.iter().rev().map(|text| version(text)).collect();
+        versions.sort();
+        assert_eq!(
+            versions.iter().map(Version::as_str).collect::<Vec<_>>(),
+            ascending
+        );
+    }
+
+    #[test]
+    fn canonical_texts_have_no_prefix_and_no_space() {
+        assert!(version("1.0.0-rc.1").is_canonical());
+        for text in ["v1.0.0", " 1.0.0", "1.0.0\n"] {
+            assert!(!version(text).is_canonical(), "{text:?}");
+        }
     }
 }
