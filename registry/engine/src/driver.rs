@@ -14,11 +14,12 @@ pub trait Driver: Debug + Send + Sync {
     /// Short name for metrics and logs: `quickjs`, `node`.
     fn name(&self) -> &'static str;
 
-    /// Compiles and evaluates `program` once, so that later calls find it ready.
+    /// Compiles and evaluates `program` once, so that later calls find it ready. What is wrong with
+    /// its scripts is told by the calls.
     ///
     /// # Errors
     ///
-    /// As [`Driver::call`]; a broken script is [`Failure::Provider`] or [`Failure::View`].
+    /// As [`Driver::call`].
     async fn warm(&self, program: &Arc<Program>) -> Result<(), EngineError>;
 
     /// Executes one entry of `program`.
@@ -109,6 +110,20 @@ pub struct Limits {
     pub fetches: usize,
 }
 
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            deadline: Duration::from_secs(5),
+            cpu_slice: Duration::from_secs(1),
+            memory_bytes: 64 * 1024 * 1024,
+            stack_bytes: 512 * 1024,
+            output_bytes: 10 * 1024 * 1024,
+            headers: 64,
+            fetches: 20,
+        }
+    }
+}
+
 /// What a call brought.
 #[derive(Debug)]
 pub struct Outcome {
@@ -120,6 +135,18 @@ pub struct Outcome {
     pub cookies: Vec<Cookie>,
     /// CPU time of the executing thread.
     pub cpu: Duration,
+}
+
+impl Outcome {
+    /// An outcome without headers and cookies.
+    pub(crate) fn failed(failure: Failure) -> Self {
+        Self {
+            result: Err(failure),
+            headers: Vec::new(),
+            cookies: Vec::new(),
+            cpu: Duration::ZERO,
+        }
+    }
 }
 
 /// A successful answer.

@@ -1,0 +1,16 @@
+//! Executes the JavaScript of components.
+//!
+//! Read [`driver`] first: the one trait through which the registry runs data providers and views.
+//! [`quickjs`] is the embedded implementation, [`template`] holds what renders each template
+//! type, [`script`] the source texts. `contract` (feature `testing`) is the suite that every
+//! driver passes.
+//!
+//! Nothing here knows HTTP, the store or the catalog: what a running component may ask of the
+//! registry comes as [`driver::HostCalls`].
+
+#[cfg(feature = "testing")]
+pub mod contract;
+pub mod driver;
+pub mod quickjs;
+pub mod script;
+pub mod template;

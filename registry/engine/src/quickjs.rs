@@ -1,0 +1,258 @@
+//! The embedded engine: QuickJS on threads of its own.
+//!
+//! [`QuickJsDriver`] hands each call to one of its threads ([`thread`]), which keeps an
+//! [`isolate`] (own heap, own realms) for each program. Scripts in `quickjs/js` run inside the
+//! isolates and build what components see; `host` and `globals` are their native halves. Nothing
+//! of the registry is reachable from a component but through [`HostCalls`].
+//!
+//! [`HostCalls`]: crate::driver::HostCalls
+
+mod call;
+mod deadline;
+mod encoding;
+mod entry;
+mod globals;
+mod host;
+mod isolate;
+mod load;
+mod raw;
+mod resident;
+mod schedule;
+mod slot;
+mod thread;
+mod watchdog;
+
+use std::{
+    hash::{BuildHasher, Hasher, RandomState},
+    sync::{
+        Arc,
+        atomic::{AtomicU64, AtomicUsize, Ordering},
+    },
+};
+
+use arc_swap::ArcSwap;
+use async_trait::async_trait;
+use tokio::{
+    runtime::{Builder, Handle},
+    sync::oneshot,
+    time::Instant,
+};
+
+pub(crate) use self::raw::Bytecode;
+use self::{
+    slot::{Job, Slot, Work},
+    thread::{Parts, Worker},
+};
+use crate::driver::{Call, Driver, EngineError, Limits, Outcome, Program};
+
+/// Bytes of an engine thread's stack; [`Limits::stack_bytes`] has to stay well below.
+const THREAD_STACK_BYTES: usize = 8 * 1024 * 1024;
+
+/// How the embedded engine works.
+#[derive(Clone, Copy, Debug)]
+pub struct QuickJsSettings {
+    /// Engine threads; 0 means one for each core.
+    pub threads: usize,
+    /// Calls that may wait for an engine thread; more are refused.
+    pub queue: usize,
+    /// Bytes that the heaps of all programs may hold together; those not used for longest go
+    /// first. Divided evenly between the threads.
+    pub heap_bytes: usize,
+    /// Limits of programs that are made ready without a call ([`Driver::warm`]).
+    pub limits: Limits,
+}
+
+impl Default for QuickJsSettings {
+    fn default() -> Self {
+        Self {
+            threads: 0,
+            queue: 1_024,
+            heap_bytes: 256 * 1024 * 1024,
+            limits: Limits::default(),
+        }
+    }
+}
+
+/// Why the engine did not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// An engine thread could not be started.
+    #[error("engine thread could not be started")]
+    Thread(#[source] std::io::Error),
+    /// There is no tokio runtime to carry out what components ask of the registry.
+    #[error("no tokio runtime is running")]
+    NoRuntime,
+}
+
+/// Executes programs in this process.
+#[derive(Debug)]
+pub struct QuickJsDriver {
+    pool: Arc<Pool>,
+}
+
+/// The engine threads.
+#[derive(Debug)]
+struct Pool {
+    lanes: Vec<Lane>,
+    hasher: RandomState,
+    tickets: AtomicU64,
+    abandoned: AtomicUsize,
+    registry: Handle,
+    settings: QuickJsSettings,
+}
+
+/// A queue and the thread that works on it now.
+#[derive(Debug)]
+struct Lane {
+    jobs: async_channel::Sender<Job>,
+    queue: async_channel::Receiver<Job>,
+    slot: ArcSwap<Slot>,
+}
+
+impl QuickJsDriver {
+    /// Starts the engine threads. What components ask of the registry is carried out on the tokio
+    /// runtime of the caller.
+    ///
+    /// # Errors
+    ///
+    /// [`StartError`]: no runtime, or no threads.
+    pub fn start(settings: QuickJsSettings) -> Result<Self, StartError> {
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        let threads = match settings.threads {
+            0 => cores,
+            threads => threads,
+        };
+        let lanes = (0..threads).map(|_| Lane::new(settings.queue.div_ceil(threads)));
+        let pool = Arc::new(Pool {
+            lanes: lanes.collect(),
+            hasher: RandomState::new(),
+            tickets: AtomicU64::new(0),
+            abandoned: AtomicUsize::new(0),
+            registry: Handle::try_current().map_err(|_| StartError::NoRuntime)?,
+            settings,
+        });
+        for lane in &pool.lanes {
+            pool.spawn(lane).map_err(StartError::Thread)?;
+        }
+        watchdog::start(&pool).map_err(StartError::Thread)?;
+        Ok(Self { pool })
+    }
+
+    /// Threads that were given up because a script could not be stopped. Each costs a core until
+    /// the process ends: beyond twice the number of threads, the process should be restarted.
+    pub fn abandoned_threads(&self) -> usize {
+        self.pool.abandoned.load(Ordering::Relaxed)
+    }
+
+    /// Calls that wait for an engine thread.
+    pub fn queue_depth(&self) -> usize {
+        self.pool.lanes.iter().map(|lane| lane.queue.len()).sum()
+    }
+
+    async fn submit(&self, program: &Arc<Program>, work: Work) -> Result<Outcome, EngineError> {
+        let (reply, answer) = oneshot::channel();
+        let job = Job {
+            ticket: self.pool.tickets.fetch_add(1, Ordering::Relaxed) + 1,
+            program: Arc::clone(program),
+            work,
+            submitted: Instant::now(),
+            reply,
+        };
+        let lane = self.pool.lane_for(&program.digest);
+        lane.jobs
+            .try_send(job)
+            .map_err(|_| EngineError::Overloaded)?;
+        answer.await.unwrap_or(Err(EngineError::Crashed))
+    }
+}
+
+#[async_trait]
+impl Driver for QuickJsDriver {
+    fn name(&self) -> &'static str {
+        "quickjs"
+    }
+
+    async fn warm(&self, program: &Arc<Program>) -> Result<(), EngineError> {
+        self.submit(program, Work::Warm).await.map(drop)
+    }
+
+    async fn call(&self, program: &Arc<Program>, call: Call) -> Result<Outcome, EngineError> {
+        self.submit(program, Work::Call(call)).await
+    }
+}
+
+impl Pool {
+    /// The shorter of the two queues that a program may use: two, so that its isolates are not in
+    /// every thread.
+    fn lane_for(&self, digest: &str) -> &Lane {
+        let mut hasher = self.hasher.build_hasher();
+        hasher.write(digest.as_bytes());
+        let hash = usize::try_from(hasher.finish() >> 1).unwrap_or(0);
+        let first = &self.lanes[hash % self.lanes.len()];
+        let second = &self.lanes[(hash + 1) % self.lanes.len()];
+        if second.load() < first.load() {
+            second
+        } else {
+            first
+        }
+    }
+
+    /// Starts a thread for a lane and puts it in the place of the one before.
+    fn spawn(&self, lane: &Lane) -> std::io::Result<()> {
+        let slot = Arc::new(Slot::new());
+        let parts = Parts {
+            slot: Arc::clone(&slot),
+            jobs: lane.queue.clone(),
+            registry: self.registry.clone(),
+            heap_bytes: self.settings.heap_bytes / self.lanes.len(),
+            limits: self.settings.limits,
+        };
+        let runtime = Builder::new_current_thread().enable_time().build()?;
+        std::thread::Builder::new()
+            .name("ochre-quickjs".to_owned())
+            .stack_size(THREAD_STACK_BYTES)
+            .spawn(move || runtime.block_on(Worker::new(parts).run()))?;
+        lane.slot.store(slot);
+        Ok(())
+    }
+
+    /// Replaces the threads whose script should have been stopped and was not.
+    fn replace_stuck(&self) {
+        for lane in &self.lanes {
+            let slot = lane.slot.load_full();
+            if !slot.is_stuck() {
+                continue;
+            }
+            if let Err(error) = self.spawn(lane) {
+                tracing::error!(error = %error, "stuck engine thread could not be replaced");
+                continue;
+            }
+            slot.abandon();
+            let abandoned = self.abandoned.fetch_add(1, Ordering::Relaxed) + 1;
+            tracing::error!(abandoned, "script could not be stopped; engine thread given up");
+        }
+    }
+}
+
+impl Lane {
+    fn new(queue: usize) -> Self {
+        let (jobs, queue) = async_channel::bounded(queue.max(1));
+        Self {
+            jobs,
+            queue,
+            slot: ArcSwap::from_pointee(Slot::new()),
+        }
+    }
+
+    fn load(&self) -> usize {
+        self.queue.len() + self.slot.load().in_flight()
+    }
+}
+
+impl Drop for Pool {
+    fn drop(&mut self) {
+        for lane in &self.lanes {
+            lane.jobs.close();
+        }
+    }
+}

@@ -1,0 +1,182 @@
+//! What is known of a call while it runs.
+
+use std::{sync::Arc, time::Duration};
+
+use async_trait::async_trait;
+use rquickjs::{Persistent, Value};
+use serde_json::Value as Json;
+use tokio::time::Instant;
+
+use crate::driver::{
+    Answer, Cookie, Failure, FetchRequest, FetchResponse, HostCalls, Limits, NestedRender, Outcome,
+};
+
+/// Name of a call within its isolate.
+pub(super) type CallId = u32;
+
+/// Most timers and requests that one call may have open at a time.
+const OPEN_MAX: usize = 1_000;
+/// Most bytes of response headers, and separately of cookies.
+const HEADER_BYTES_MAX: usize = 64 * 1024;
+
+/// A call that was started and is not over: it may wait for its answer, or be answered and still
+/// have timers or requests open.
+#[derive(Debug)]
+pub(super) struct Running {
+    /// Name of the call within the driver.
+    pub(super) ticket: u64,
+    pub(super) render_id: Option<String>,
+    pub(super) host: Arc<dyn HostCalls>,
+    pub(super) limits: Limits,
+    pub(super) deadline: Instant,
+    pub(super) answered: bool,
+    /// Timers and requests that are open.
+    pub(super) open: usize,
+    pub(super) fetches: usize,
+    pub(super) cpu: Duration,
+    headers: Vec<(String, String)>,
+    cookies: Vec<Cookie>,
+    header_bytes: usize,
+    cookie_bytes: usize,
+    overflow: Option<&'static str>,
+}
+
+impl Running {
+    pub(super) fn new(
+        host: Arc<dyn HostCalls>,
+        limits: Limits,
+        deadline: Instant,
+        ticket: u64,
+    ) -> Self {
+        Self {
+            ticket,
+            render_id: None,
+            host,
+            limits,
+            deadline,
+            answered: false,
+            open: 0,
+            fetches: 0,
+            cpu: Duration::ZERO,
+            headers: Vec::new(),
+            cookies: Vec::new(),
+            header_bytes: 0,
+            cookie_bytes: 0,
+            overflow: None,
+        }
+    }
+
+    /// Takes one more timer or request, unless too many are open.
+    pub(super) fn open(&mut self) -> bool {
+        let free = self.open < OPEN_MAX;
+        self.open += usize::from(free);
+        free
+    }
+
+    pub(super) fn set_header(&mut self, name: String, value: String) {
+        if self.overflow.is_some() {
+            return;
+        }
+        self.header_bytes += name.len() + value.len();
+        if let Some(header) = self.headers.iter_mut().find(|header| header.0 == name) {
+            header.1 = value;
+        } else {
+            self.headers.push((name, value));
+        }
+        if self.headers.len() > self.limits.headers || self.header_bytes > HEADER_BYTES_MAX {
+            self.overflow = Some("response headers");
+            self.headers.clear();
+        }
+    }
+
+    pub(super) fn set_cookie(&mut self, cookie: Cookie, bytes: usize) {
+        if self.overflow.is_some() {
+            return;
+        }
+        self.cookie_bytes += bytes;
+        self.cookies.push(cookie);
+        if self.cookies.len() > self.limits.headers || self.cookie_bytes > HEADER_BYTES_MAX {
+            self.overflow = Some("cookies");
+            self.cookies.clear();
+        }
+    }
+
+    /// Turns the result into what the caller gets.
+    pub(super) fn outcome(&mut self, result: Result<Answer, Failure>) -> Outcome {
+        let result = match (self.overflow, result) {
+            (Some(what), _) => Err(Failure::TooLarge(what.to_owned())),
+            (None, Ok(answer)) => bounded(answer, self.limits.output_bytes),
+            (None, failure) => failure,
+        };
+        Outcome {
+            result,
+            headers: std::mem::take(&mut self.headers),
+            cookies: std::mem::take(&mut self.cookies),
+            cpu: self.cpu,
+        }
+    }
+}
+
+fn bounded(answer: Answer, bytes_max: usize) -> Result<Answer, Failure> {
+    let bytes = match &answer {
+        Answer::Model(model) => model.len(),
+        Answer::Html(html) => html.len(),
+        Answer::Empty => 0,
+    };
+    if bytes > bytes_max {
+        return Err(Failure::TooLarge(format!(
+            "output of {bytes} bytes, {bytes_max} are allowed"
+        )));
+    }
+    Ok(answer)
+}
+
+/// What JavaScript asked for; carried out when it has returned.
+#[derive(Debug)]
+pub(super) enum Effect {
+    /// The call is answered.
+    Settle(CallId, Result<Answer, Failure>),
+    /// The provider's model, to be rendered by the view.
+    Deliver(CallId, Persistent<Value<'static>>),
+    /// The heap limit was reached while the call ran.
+    Exhausted(CallId),
+    SetTimer {
+        call: CallId,
+        timer: u32,
+        delay: Duration,
+    },
+    ClearTimer(u32),
+    Render {
+        call: CallId,
+        request: u32,
+        items: Vec<NestedRender>,
+    },
+    Fetch {
+        call: CallId,
+        request: u32,
+        fetch: FetchRequest,
+    },
+}
+
+/// Parses JSON that JavaScript wrote; what is nested too deeply is `null`.
+pub(super) fn json(text: &str) -> Json {
+    serde_json::from_str(text).unwrap_or(Json::Null)
+}
+
+/// Stands in where no call is: a program that is made ready may ask for nothing.
+#[derive(Debug)]
+pub(super) struct NoHost;
+
+#[async_trait]
+impl HostCalls for NoHost {
+    async fn render(&self, items: Vec<NestedRender>) -> Vec<Result<String, String>> {
+        let refused = || Err("no request is being answered".to_owned());
+        items.iter().map(|_| refused()).collect()
+    }
+
+    async fn fetch(&self, _request: FetchRequest) -> Result<FetchResponse, String> {
+        Err("no request is being answered".to_owned())
+    }
+
+    fn console(&self, _level: &str, _line: &str) {}
+}

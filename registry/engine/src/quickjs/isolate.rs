@@ -1,0 +1,229 @@
+//! One program's own JavaScript engine: runtime, realms, and the calls that are in it.
+
+use std::{rc::Rc, sync::Arc};
+
+use rquickjs::{Context, Ctx, Function, Persistent, Runtime, Value};
+use tokio::time::Instant;
+
+use super::{
+    call::{CallId, Effect, Running},
+    host::Shared,
+};
+use crate::driver::{Entry, HostCalls, Limits, Program};
+
+/// A function of a bootstrap script, kept across entries.
+pub(super) type Kept = Persistent<Function<'static>>;
+
+/// Runtime and realms of one program on one thread. Dropping it ends everything in it.
+pub(super) struct Isolate {
+    // Declared before the runtime, so dropped before it: QuickJS requires that.
+    pub(super) provider: Option<ProviderRealm>,
+    pub(super) view: Option<ViewRealm>,
+    pub(super) shared: Rc<Shared>,
+    pub(super) runtime: Runtime,
+    pub(super) program: Arc<Program>,
+    pub(super) poisoned: bool,
+    last_call: CallId,
+}
+
+/// The realm of `server.js`, with the entries of its bootstrap script.
+pub(super) struct ProviderRealm {
+    pub(super) start: Kept,
+    pub(super) caught: Kept,
+    pub(super) resume: Kept,
+    pub(super) fire: Kept,
+    pub(super) forget: Kept,
+    /// Whether a call was started already.
+    pub(super) proven: bool,
+    pub(super) context: Context,
+}
+
+/// The realm of `template.js`.
+pub(super) struct ViewRealm {
+    pub(super) render: Kept,
+    pub(super) context: Context,
+}
+
+impl Isolate {
+    /// Makes an empty isolate.
+    ///
+    /// # Errors
+    ///
+    /// When the process is out of memory.
+    pub(super) fn new(program: Arc<Program>, limits: &Limits) -> rquickjs::Result<Self> {
+        let runtime = Runtime::new()?;
+        runtime.set_memory_limit(limits.memory_bytes);
+        runtime.set_max_stack_size(limits.stack_bytes);
+        let shared = Rc::new(Shared::default());
+        let budget = Rc::clone(&shared);
+        runtime.set_interrupt_handler(Some(Box::new(move || budget.budget.is_spent())));
+        let tracker = Rc::clone(&shared);
+        runtime.set_host_promise_rejection_tracker(Some(Box::new(
+            move |ctx, promise, reason, handled| tracker.track(&ctx, promise, reason, handled),
+        )));
+        Ok(Self {
+            provider: None,
+            view: None,
+            shared,
+            runtime,
+            program,
+            last_call: 0,
+            poisoned: false,
+        })
+    }
+
+    /// Whether the isolate has to be dropped: a run was stopped, or its heap limit was reached.
+    pub(super) fn is_poisoned(&self) -> bool {
+        self.poisoned
+    }
+
+    pub(super) fn poison(&mut self) {
+        self.poisoned = true;
+    }
+
+    /// Ticket and deadline of a call that is not over.
+    pub(super) fn running(&self, call: CallId) -> Option<(u64, Instant)> {
+        let calls = self.shared.calls.borrow();
+        let running = calls.get(&call)?;
+        Some((running.ticket, running.deadline))
+    }
+
+    /// What a call may ask.
+    pub(super) fn host_of(&self, call: CallId) -> Option<Arc<dyn HostCalls>> {
+        let calls = self.shared.calls.borrow();
+        Some(Arc::clone(&calls.get(&call)?.host))
+    }
+
+    pub(super) fn has_calls(&self) -> bool {
+        !self.shared.calls.borrow().is_empty()
+    }
+
+    /// Bytes that the engine has allocated. Walks the heap: not for the warm path.
+    pub(super) fn heap_bytes(&self) -> usize {
+        usize::try_from(self.runtime.memory_usage().malloc_size).unwrap_or(0)
+    }
+
+    /// Takes what JavaScript asked for since the last time.
+    pub(super) fn take_effects(&self) -> Vec<Effect> {
+        self.shared.effects.take()
+    }
+
+    /// Registers a call; [`Isolate::start`] or [`Isolate::warm`] runs it.
+    pub(super) fn admit(&mut self, running: Running) -> CallId {
+        self.last_call = self.last_call.checked_add(1).unwrap_or(1);
+        self.runtime.set_memory_limit(running.limits.memory_bytes);
+        self.shared
+            .calls
+            .borrow_mut()
+            .insert(self.last_call, running);
+        self.last_call
+    }
+
+    /// A timer or a request of `call` is no longer open.
+    pub(super) fn close(&self, call: CallId) {
+        if let Some(running) = self.shared.calls.borrow_mut().get_mut(&call) {
+            running.open = running.open.saturating_sub(1);
+        }
+    }
+
+    /// Loads what the entry needs, unless it is loaded, and runs the entry.
+    pub(super) fn start(&mut self, call: CallId, entry: Entry, input: &[u8]) {
+        let loaded = match entry {
+            Entry::Data => self.load_provider(call),
+            Entry::Render => self.load_view(call),
+            Entry::DataAndRender => self.load_provider(call) && self.load_view(call),
+        };
+        if !loaded {
+            return;
+        }
+        match entry {
+            Entry::Data => self.provide(call, input, false),
+            Entry::DataAndRender => self.provide(call, input, true),
+            Entry::Render => self.render_json(call, input),
+        }
+    }
+
+    /// Loads everything that the program has.
+    pub(super) fn warm(&mut self, call: CallId) {
+        if self.program.provider.is_some() && !self.load_provider(call) {
+            return;
+        }
+        if self.program.view.is_some() {
+            self.load_view(call);
+        }
+    }
+
+    fn provide(&mut self, call: CallId, input: &[u8], rendered: bool) {
+        let Some(provider) = &mut self.provider else {
+            return;
+        };
+        let first = !std::mem::replace(&mut provider.proven, true);
+        let (context, start) = (provider.context.clone(), provider.start.clone());
+        self.enter(&context, call, |ctx| {
+            let input = ctx.json_parse(input)?;
+            start.restore(ctx)?.call((call, input, rendered, first))
+        });
+    }
+
+    fn render_json(&mut self, call: CallId, input: &[u8]) {
+        self.render(call, |ctx| ctx.json_parse(input));
+    }
+
+    /// Renders the provider's model.
+    pub(super) fn render_model(&mut self, call: CallId, model: Persistent<Value<'static>>) {
+        self.render(call, |ctx| model.restore(ctx));
+    }
+
+    fn render<M>(&mut self, call: CallId, model: M)
+    where
+        M: for<'js> FnOnce(&Ctx<'js>) -> rquickjs::Result<Value<'js>>,
+    {
+        let Some(view) = &self.view else { return };
+        let (context, render) = (view.context.clone(), view.render.clone());
+        let id = self
+            .shared
+            .calls
+            .borrow_mut()
+            .get_mut(&call)
+            .and_then(|running| running.render_id.take());
+        self.enter(&context, call, |ctx| {
+            render.restore(ctx)?.call((call, id, model(ctx)?))
+        });
+    }
+
+    /// Resumes what waits for a request to the registry.
+    pub(super) fn resume<V>(&mut self, call: CallId, request: u32, ok: bool, value: V)
+    where
+        V: for<'js> FnOnce(&Ctx<'js>) -> rquickjs::Result<Value<'js>>,
+    {
+        self.close(call);
+        let Some(provider) = &self.provider else { return };
+        let (context, resume) = (provider.context.clone(), provider.resume.clone());
+        self.enter(&context, call, |ctx| {
+            resume.restore(ctx)?.call((request, ok, value(ctx)?))
+        });
+    }
+
+    /// Runs a timer that is due.
+    pub(super) fn fire(&mut self, call: CallId, timer: u32) {
+        self.close(call);
+        let Some(provider) = &self.provider else { return };
+        let (context, fire) = (provider.context.clone(), provider.fire.clone());
+        self.enter(&context, call, |ctx| fire.restore(ctx)?.call((timer,)));
+    }
+
+    /// Ends a call: whatever it still waits for is dropped.
+    pub(super) fn forget(&mut self, call: CallId) -> Option<Running> {
+        let running = self.shared.calls.borrow_mut().remove(&call)?;
+        if let Some(provider) = &self.provider
+            && (running.open > 0 || !running.answered)
+            && !self.poisoned
+        {
+            let (context, forget) = (provider.context.clone(), provider.forget.clone());
+            self.enter_within(&context, running.limits, |ctx| {
+                forget.restore(ctx)?.call((call,))
+            });
+        }
+        Some(running)
+    }
+}

@@ -1,0 +1,171 @@
+//! Makes the realms of an isolate and evaluates a program's scripts in them.
+
+use std::{rc::Rc, sync::Arc};
+
+use rquickjs::{Context, Ctx, Function, Object, Persistent, Value, context::intrinsic};
+
+use super::{
+    call::{CallId, Effect},
+    globals,
+    host::{self, Shared},
+    isolate::{Isolate, Kept, ProviderRealm, ViewRealm},
+    raw::SourceText,
+};
+use crate::driver::{Program, View};
+
+/// ECMAScript alone: no `performance`, no `DOMException`.
+type Intrinsics = (
+    intrinsic::Date,
+    intrinsic::Eval,
+    intrinsic::RegExpCompiler,
+    intrinsic::RegExp,
+    intrinsic::Json,
+    intrinsic::Proxy,
+    intrinsic::MapSet,
+    intrinsic::TypedArrays,
+    intrinsic::Promise,
+    intrinsic::WeakRef,
+);
+
+impl Isolate {
+    /// Evaluates `server.js`, unless it was; false when the call has failed.
+    pub(super) fn load_provider(&mut self, call: CallId) -> bool {
+        if self.provider.is_some() {
+            return true;
+        }
+        let program = Arc::clone(&self.program);
+        let Ok(context) = Context::custom::<Intrinsics>(&self.runtime) else {
+            self.shared.effects.borrow_mut().push(Effect::Exhausted(call));
+            return false;
+        };
+        let shared = Rc::clone(&self.shared);
+        let mut entries = None;
+        self.enter(&context, call, |ctx| {
+            entries = evaluate_provider(ctx, &shared, &program, call)?;
+            Ok(())
+        });
+        if self.is_poisoned() {
+            return false;
+        }
+        self.provider = entries.map(|[start, caught, resume, fire, forget]| ProviderRealm {
+            start,
+            caught,
+            resume,
+            fire,
+            forget,
+            proven: false,
+            context,
+        });
+        self.provider.is_some()
+    }
+
+    /// Evaluates `template.js` and links it to its pack, unless that was done; false when the call
+    /// has failed.
+    pub(super) fn load_view(&mut self, call: CallId) -> bool {
+        if self.view.is_some() {
+            return true;
+        }
+        let program = Arc::clone(&self.program);
+        let Ok(context) = Context::custom::<Intrinsics>(&self.runtime) else {
+            self.shared.effects.borrow_mut().push(Effect::Exhausted(call));
+            return false;
+        };
+        let shared = Rc::clone(&self.shared);
+        let mut render = None;
+        self.enter(&context, call, |ctx| {
+            render = evaluate_view(ctx, &shared, &program, call)?;
+            Ok(())
+        });
+        if self.is_poisoned() {
+            return false;
+        }
+        self.view = render.map(|render| ViewRealm { render, context });
+        self.view.is_some()
+    }
+}
+
+fn evaluate_provider(
+    ctx: &Ctx<'_>,
+    shared: &Rc<Shared>,
+    program: &Program,
+    call: CallId,
+) -> rquickjs::Result<Option<[Kept; 5]>> {
+    globals::prepare(ctx)?;
+    let host = host::provider(ctx, shared)?;
+    let environment = serde_json::to_string(&program.environment).unwrap_or_default();
+    host.set("environment", environment)?;
+    if !program.console {
+        host.remove("console")?;
+    }
+    let entries: Object<'_> = globals::prelude_function(ctx, "provider")?.call((host,))?;
+    let script = program.provider.as_ref();
+    let evaluated = script.map_or(Ok(()), |script| {
+        globals::evaluate(ctx, script, SourceText::Kept).map(drop)
+    });
+    let loaded = evaluated.and_then(|()| function(&entries, "loaded")?.call::<_, ()>(()));
+    if let Some(error) = thrown(ctx, shared, loaded)? {
+        function(&entries, "broken")?.call::<_, ()>((call, error))?;
+        return Ok(None);
+    }
+    let kept = |name| Ok::<_, rquickjs::Error>(Persistent::save(ctx, function(&entries, name)?));
+    Ok(Some([
+        kept("start")?,
+        kept("caught")?,
+        kept("resume")?,
+        kept("fire")?,
+        kept("forget")?,
+    ]))
+}
+
+fn evaluate_view(
+    ctx: &Ctx<'_>,
+    shared: &Rc<Shared>,
+    program: &Program,
+    call: CallId,
+) -> rquickjs::Result<Option<Kept>> {
+    globals::prepare(ctx)?;
+    let entries: Object<'_> = globals::prelude_function(ctx, "view")?
+        .call((host::view(ctx, shared)?,))?;
+    let linked = program
+        .view
+        .as_ref()
+        .map_or(Ok(()), |view| link(ctx, &entries, view));
+    if let Some(error) = thrown(ctx, shared, linked)? {
+        function(&entries, "fail")?.call::<_, ()>((call, error))?;
+        return Ok(None);
+    }
+    Ok(Some(Persistent::save(ctx, function(&entries, "render")?)))
+}
+
+fn link<'js>(ctx: &Ctx<'js>, entries: &Object<'js>, view: &View) -> rquickjs::Result<()> {
+    if let Some(runtime) = &view.pack.runtime {
+        globals::evaluate(ctx, runtime, SourceText::Stripped)?;
+    }
+    let adapter = globals::evaluate(ctx, &view.pack.adapter, SourceText::Stripped)?;
+    function(entries, "prepare")?.call::<_, ()>((adapter,))?;
+    globals::evaluate(ctx, &view.script, SourceText::Kept)?;
+    function(entries, "link")?.call((&*view.key,))
+}
+
+fn function<'js>(entries: &Object<'js>, name: &str) -> rquickjs::Result<Function<'js>> {
+    entries.get(name)
+}
+
+/// The error that a program's script threw; what the script cannot be blamed for stays an `Err`.
+fn thrown<'js>(
+    ctx: &Ctx<'js>,
+    shared: &Shared,
+    outcome: rquickjs::Result<()>,
+) -> rquickjs::Result<Option<Value<'js>>> {
+    match outcome {
+        Ok(()) => Ok(None),
+        Err(rquickjs::Error::Exception) if !shared.budget.exceeded() => {
+            let error = ctx.catch();
+            if host::is_out_of_memory(&error) {
+                return Err(ctx.throw(error));
+            }
+            Ok(Some(error))
+        }
+        Err(error) => Err(error),
+    }
+}

@@ -1,0 +1,134 @@
+//! What an engine thread shares with the driver and the watchdog.
+
+use std::{
+    collections::HashMap,
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
+
+use tokio::{sync::oneshot, time::Instant};
+
+use crate::driver::{Call, EngineError, Failure, Outcome, Program};
+
+/// Work for an engine thread.
+#[derive(Debug)]
+pub(super) struct Job {
+    /// Unique within the driver; never 0.
+    pub(super) ticket: u64,
+    pub(super) program: Arc<Program>,
+    pub(super) work: Work,
+    pub(super) submitted: Instant,
+    pub(super) reply: Reply,
+}
+
+/// What to do with a program.
+#[derive(Debug)]
+pub(super) enum Work {
+    Call(Call),
+    /// Only make it ready.
+    Warm,
+}
+
+/// Where the answer goes.
+pub(super) type Reply = oneshot::Sender<Result<Outcome, EngineError>>;
+
+/// One engine thread as seen from outside.
+#[derive(Debug)]
+pub(super) struct Slot {
+    epoch: Instant,
+    /// When a run is certainly stuck: milliseconds since `epoch`; 0 while no JavaScript runs.
+    stuck_at: AtomicU64,
+    /// Ticket of the call on whose behalf JavaScript runs.
+    running: AtomicU64,
+    in_flight: AtomicUsize,
+    abandoned: AtomicBool,
+    waiting: Mutex<HashMap<u64, Waiting>>,
+}
+
+#[derive(Debug)]
+struct Waiting {
+    reply: Reply,
+    deadline: Duration,
+}
+
+impl Slot {
+    pub(super) fn new() -> Self {
+        Self {
+            epoch: Instant::now(),
+            stuck_at: AtomicU64::new(0),
+            running: AtomicU64::new(0),
+            in_flight: AtomicUsize::new(0),
+            abandoned: AtomicBool::new(false),
+            waiting: Mutex::default(),
+        }
+    }
+
+    /// Calls that were started here and are not answered.
+    pub(super) fn in_flight(&self) -> usize {
+        self.in_flight.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn is_abandoned(&self) -> bool {
+        self.abandoned.load(Ordering::Acquire)
+    }
+
+    /// Keeps the way back to the caller of a call that starts.
+    pub(super) fn begin(&self, ticket: u64, reply: Reply, deadline: Duration) {
+        self.in_flight.fetch_add(1, Ordering::Relaxed);
+        self.waiting()
+            .insert(ticket, Waiting { reply, deadline });
+    }
+
+    /// Answers a call; does nothing when it was answered already.
+    pub(super) fn finish(&self, ticket: u64, answer: Result<Outcome, EngineError>) {
+        let waiting = self.waiting().remove(&ticket);
+        if let Some(waiting) = waiting {
+            self.in_flight.fetch_sub(1, Ordering::Relaxed);
+            // A caller that has gone away needs no answer.
+            let _ = waiting.reply.send(answer);
+        }
+    }
+
+    /// Marks that JavaScript runs for `ticket` and must have returned at `stuck_at`.
+    pub(super) fn enter(&self, ticket: u64, stuck_at: Instant) {
+        let milliseconds = stuck_at.saturating_duration_since(self.epoch).as_millis();
+        self.running.store(ticket, Ordering::Relaxed);
+        self.stuck_at.store(
+            u64::try_from(milliseconds).unwrap_or(u64::MAX).max(1),
+            Ordering::Release,
+        );
+    }
+
+    pub(super) fn leave(&self) {
+        self.stuck_at.store(0, Ordering::Release);
+    }
+
+    /// Whether JavaScript runs that should have been stopped by its budget.
+    pub(super) fn is_stuck(&self) -> bool {
+        let stuck_at = self.stuck_at.load(Ordering::Acquire);
+        stuck_at != 0 && self.epoch.elapsed().as_millis() > u128::from(stuck_at)
+    }
+
+    /// Gives the thread up: its calls are answered now, it ends by itself if it ever returns.
+    pub(super) fn abandon(&self) {
+        self.abandoned.store(true, Ordering::Release);
+        let running = self.running.load(Ordering::Relaxed);
+        let waiting = std::mem::take(&mut *self.waiting());
+        self.in_flight.store(0, Ordering::Relaxed);
+        for (ticket, Waiting { reply, deadline }) in waiting {
+            let answer = if ticket == running {
+                Ok(Outcome::failed(Failure::Timeout(deadline)))
+            } else {
+                Err(EngineError::Crashed)
+            };
+            let _ = reply.send(answer);
+        }
+    }
+
+    fn waiting(&self) -> std::sync::MutexGuard<'_, HashMap<u64, Waiting>> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

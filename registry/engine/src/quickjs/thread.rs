@@ -1,0 +1,247 @@
+//! One engine thread: its event loop, its isolates, and what they wait for.
+
+use std::{collections::HashMap, sync::Arc, time::Duration};
+
+use tokio::{
+    runtime::Handle,
+    sync::mpsc::{UnboundedReceiver, UnboundedSender},
+    time::Instant,
+};
+
+use super::{
+    call::{CallId, Effect, NoHost, Running},
+    isolate::Isolate,
+    resident::{Event, Resident, Surroundings},
+    schedule::{Due, Schedule},
+    slot::{Job, Slot, Work},
+};
+use crate::driver::{Answer, Failure, HostCalls, Limits, Outcome, Program};
+
+/// How long a run may outlast its deadline before the thread counts as stuck.
+const GRACE: Duration = Duration::from_millis(500);
+
+/// What an engine thread is made from.
+pub(super) struct Parts {
+    pub(super) slot: Arc<Slot>,
+    pub(super) jobs: async_channel::Receiver<Job>,
+    /// Where requests to the registry are carried out.
+    pub(super) registry: Handle,
+    /// Heap bytes of all isolates of this thread.
+    pub(super) heap_bytes: usize,
+    /// Limits of programs that are made ready without a call.
+    pub(super) limits: Limits,
+}
+
+/// The state of one engine thread.
+pub(super) struct Worker {
+    parts: Parts,
+    events: UnboundedReceiver<Event>,
+    event_sender: UnboundedSender<Event>,
+    isolates: HashMap<u64, Resident>,
+    by_program: HashMap<Arc<str>, u64>,
+    schedule: Schedule,
+    last_isolate: u64,
+    clock: u64,
+}
+
+impl Worker {
+    pub(super) fn new(parts: Parts) -> Self {
+        let (event_sender, events) = tokio::sync::mpsc::unbounded_channel();
+        Self {
+            parts,
+            events,
+            event_sender,
+            isolates: HashMap::new(),
+            by_program: HashMap::new(),
+            schedule: Schedule::default(),
+            last_isolate: 0,
+            clock: 0,
+        }
+    }
+
+    /// Works until the driver is dropped or the thread was given up.
+    pub(super) async fn run(mut self) {
+        let jobs = self.parts.jobs.clone();
+        while !self.parts.slot.is_abandoned() {
+            let next = self.schedule.next();
+            tokio::select! {
+                biased;
+                () = tokio::time::sleep_until(next.unwrap_or_else(Instant::now)), if next.is_some() => {
+                    self.run_due();
+                }
+                Some(event) = self.events.recv() => self.resume(event),
+                job = jobs.recv() => match job {
+                    Ok(job) => self.begin(job),
+                    Err(_) => break,
+                },
+            }
+        }
+    }
+
+    fn begin(&mut self, job: Job) {
+        if job.reply.is_closed() {
+            return;
+        }
+        let (limits, host) = match &job.work {
+            Work::Call(call) => (call.limits, Arc::clone(&call.host)),
+            Work::Warm => (self.parts.limits, Arc::new(NoHost) as Arc<dyn HostCalls>),
+        };
+        let deadline = job.submitted + limits.deadline;
+        if deadline <= Instant::now() {
+            let late = Outcome::failed(Failure::Timeout(limits.deadline));
+            // A caller that has gone away needs no answer.
+            let _ = job.reply.send(Ok(late));
+            return;
+        }
+        let slot = Arc::clone(&self.parts.slot);
+        slot.begin(job.ticket, job.reply, limits.deadline);
+        let Some(id) = self.isolate_of(&job.program, &limits) else {
+            slot.finish(job.ticket, Ok(Outcome::failed(Failure::Memory)));
+            return;
+        };
+        let Some(resident) = self.isolates.get_mut(&id) else {
+            return;
+        };
+        let mut running = Running::new(host, limits, deadline, job.ticket);
+        slot.enter(job.ticket, deadline + GRACE);
+        let call = match job.work {
+            Work::Call(call) => {
+                running.render_id = call.render_id;
+                let id = resident.isolate.admit(running);
+                resident.isolate.start(id, call.entry, &call.input);
+                id
+            }
+            Work::Warm => {
+                let id = resident.isolate.admit(running);
+                resident.isolate.warm(id);
+                resident.isolate.push(Effect::Settle(id, Ok(Answer::Empty)));
+                id
+            }
+        };
+        slot.leave();
+        self.carry_out(id, call);
+    }
+
+    /// The isolate of a program, made when there is none; `None` when it cannot be made.
+    fn isolate_of(&mut self, program: &Arc<Program>, limits: &Limits) -> Option<u64> {
+        self.clock += 1;
+        if let Some(&id) = self.by_program.get(&program.digest) {
+            if let Some(resident) = self.isolates.get_mut(&id) {
+                resident.last_used = self.clock;
+            }
+            return Some(id);
+        }
+        let isolate = Isolate::new(Arc::clone(program), limits).ok()?;
+        self.last_isolate += 1;
+        let resident = Resident::new(isolate, Arc::clone(&program.digest), self.clock);
+        self.isolates.insert(self.last_isolate, resident);
+        self.by_program
+            .insert(Arc::clone(&program.digest), self.last_isolate);
+        Some(self.last_isolate)
+    }
+
+    /// Does what JavaScript asked for on behalf of `call`, then looks after call and isolate.
+    fn carry_out(&mut self, id: u64, call: CallId) {
+        let Some(resident) = self.isolates.get_mut(&id) else {
+            return;
+        };
+        let mut around = Surroundings {
+            id,
+            parts: &self.parts,
+            schedule: &mut self.schedule,
+            events: &self.event_sender,
+        };
+        loop {
+            let effects = resident.isolate.take_effects();
+            if effects.is_empty() {
+                break;
+            }
+            for effect in effects {
+                resident.apply(effect, &mut around);
+            }
+        }
+        if resident.isolate.is_poisoned() {
+            self.discard(id);
+            return;
+        }
+        resident.after(call, id, &mut self.schedule);
+        if resident.measure() {
+            self.evict(id);
+        }
+    }
+
+    fn resume(&mut self, event: Event) {
+        let Some(resident) = self.isolates.get_mut(&event.isolate) else {
+            return;
+        };
+        resident.requests.remove(&event.request);
+        let Some((ticket, deadline)) = resident.isolate.running(event.call) else {
+            return;
+        };
+        self.parts.slot.enter(ticket, deadline + GRACE);
+        event
+            .answer
+            .resume(&mut resident.isolate, event.call, event.request);
+        self.parts.slot.leave();
+        self.carry_out(event.isolate, event.call);
+    }
+
+    fn run_due(&mut self) {
+        while let Some((id, due)) = self.schedule.pop(Instant::now()) {
+            match due {
+                Due::Timer(call, timer) => self.fire(id, call, timer),
+                Due::Deadline(call) => self.expire(id, call),
+            }
+        }
+    }
+
+    fn fire(&mut self, id: u64, call: CallId, timer: u32) {
+        let Some(resident) = self.isolates.get_mut(&id) else {
+            return;
+        };
+        resident.timers.remove(&timer);
+        let Some((ticket, deadline)) = resident.isolate.running(call) else {
+            return;
+        };
+        self.parts.slot.enter(ticket, deadline + GRACE);
+        resident.isolate.fire(call, timer);
+        self.parts.slot.leave();
+        self.carry_out(id, call);
+    }
+
+    /// Ends a call whose deadline has come.
+    fn expire(&mut self, id: u64, call: CallId) {
+        let Some(resident) = self.isolates.get_mut(&id) else {
+            return;
+        };
+        resident.expire(call, &self.parts.slot, &mut self.schedule);
+        if resident.isolate.is_poisoned() {
+            self.discard(id);
+        }
+    }
+
+    /// Drops an isolate; the calls that are in it fail.
+    fn discard(&mut self, id: u64) {
+        let Some(resident) = self.isolates.remove(&id) else {
+            return;
+        };
+        self.by_program.remove(&resident.program);
+        resident.fail_calls(&self.parts.slot, &mut self.schedule);
+    }
+
+    /// Drops the isolates that were not used for longest, until the rest fits.
+    fn evict(&mut self, except: u64) {
+        let mut heap_bytes: usize = self.isolates.values().map(|one| one.heap_bytes).sum();
+        while heap_bytes > self.parts.heap_bytes {
+            let idle = self
+                .isolates
+                .iter()
+                .filter(|(id, resident)| **id != except && !resident.isolate.has_calls())
+                .min_by_key(|(_, resident)| resident.last_used)
+                .map(|(id, resident)| (*id, resident.heap_bytes));
+            let Some((id, bytes)) = idle else { break };
+            heap_bytes -= bytes;
+            self.discard(id);
+        }
+    }
+}
