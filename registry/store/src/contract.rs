@@ -1,0 +1,198 @@
+//! The suite that every store passes, whatever it lies on.
+//!
+//! Each function is one behaviour over a [`Subject`]: a place of its own that several
+//! [`ComponentStore`]s, each as another process would, open at the same time.
+#![expect(
+    clippy::expect_used,
+    clippy::missing_panics_doc,
+    clippy::panic,
+    reason = "the suite is made of assertions"
+)]
+
+pub mod catalogs;
+pub mod faults;
+pub mod publishing;
+
+use std::{path::Path as FilePath, sync::Arc};
+
+use bytes::Bytes;
+use object_store::{ObjectStore, ObjectStoreExt as _, path::Path};
+use ochre_model::{ComponentId, PackageJson, SystemClock};
+use serde_json::{Value, json};
+
+use crate::{
+    Backend, CatalogSnapshot, CommitError, Committed, ComponentStore, Medium, PublishRelease,
+    StoreChange, StoreSettings,
+    faulty::{Fault, FaultyStore},
+    open_objects,
+};
+
+/// A place for objects that stores are opened on.
+#[derive(Clone, Debug)]
+pub struct Subject {
+    objects: Arc<dyn ObjectStore>,
+    medium: Medium,
+    settings: StoreSettings,
+}
+
+// === impl Subject ===
+
+impl Subject {
+    /// A place in memory.
+    pub fn memory() -> Self {
+        Self::open(StoreSettings {
+            backend: Backend::Memory,
+            ..StoreSettings::default()
+        })
+    }
+
+    /// A place in a folder.
+    pub fn folder(path: &FilePath) -> Self {
+        Self::open(StoreSettings {
+            path: path.to_owned(),
+            ..StoreSettings::default()
+        })
+    }
+
+    /// The place that `settings` describe.
+    pub fn open(settings: StoreSettings) -> Self {
+        let (objects, medium) = open_objects(&settings).expect("settings of the subject");
+        Self {
+            objects,
+            medium,
+            settings,
+        }
+    }
+
+    /// Opens a store, as one more process would.
+    pub fn store(&self) -> ComponentStore {
+        self.store_over(Arc::clone(&self.objects))
+    }
+
+    /// Opens a store that fails as told.
+    pub fn faulty(&self, fault: Fault) -> (ComponentStore, Arc<FaultyStore>) {
+        let faulty = Arc::new(FaultyStore::new(Arc::clone(&self.objects), fault));
+        let objects: Arc<dyn ObjectStore> = Arc::<FaultyStore>::clone(&faulty);
+        (self.store_over(objects), faulty)
+    }
+
+    fn store_over(&self, objects: Arc<dyn ObjectStore>) -> ComponentStore {
+        let clock = Arc::new(SystemClock);
+        ComponentStore::from_objects(objects, self.medium.clone(), &self.settings, clock)
+            .expect("a store over open objects")
+    }
+
+    /// Reads an object below the prefix of all components.
+    pub async fn get(&self, key: &str) -> Option<Bytes> {
+        let result = self.objects.get(&self.path(key)).await.ok()?;
+        result.bytes().await.ok()
+    }
+
+    /// Reads a JSON object below the prefix of all components.
+    pub async fn get_json(&self, key: &str) -> Value {
+        let bytes = self.get(key).await.expect("the object is there");
+        serde_json::from_slice(&bytes).expect("the object is JSON")
+    }
+
+    /// Writes an object below the prefix of all components, as another program would.
+    pub async fn put(&self, key: &str, bytes: impl Into<Bytes>) {
+        let path = self.path(key);
+        let put = self.objects.put(&path, bytes.into().into());
+        put.await.expect("the object is written");
+    }
+
+    /// Deletes an object below the prefix of all components, as another program would.
+    pub async fn delete(&self, key: &str) {
+        let path = self.path(key);
+        self.objects.delete(&path).await.expect("the object goes");
+    }
+
+    fn path(&self, key: &str) -> Path {
+        Path::parse(format!("{}/{key}", self.settings.components_dir)).expect("a key")
+    }
+}
+
+/// Names a release.
+pub fn id(name: &str, version: &str) -> ComponentId {
+    ComponentId {
+        name: name.parse().expect("a name"),
+        version: version.parse().expect("a version"),
+    }
+}
+
+/// A release of a few small files whose content depends on `seed`.
+pub fn sample(id: &ComponentId, seed: &str) -> PublishRelease {
+    PublishRelease {
+        id: id.clone(),
+        manifest: manifest(id),
+        files: sample_files(seed),
+        publisher: Some("ada".to_owned()),
+    }
+}
+
+/// Publishes a sample.
+///
+/// # Errors
+///
+/// As [`crate::Committer::commit`].
+pub async fn publish(
+    store: &ComponentStore,
+    id: &ComponentId,
+    seed: &str,
+) -> Result<Committed, CommitError> {
+    let change = StoreChange::Publish(sample(id, seed));
+    store.committer().commit(change).await
+}
+
+/// Reads the catalog from nothing, which must be in order.
+pub async fn catalog(store: &ComponentStore) -> CatalogSnapshot {
+    let read = store.read_catalog(None).await.expect("the catalog is read");
+    assert_eq!(read.alerts, []);
+    read.snapshot.expect("the first read has a snapshot")
+}
+
+/// Whether the release is whole and holds the sample of `seed`.
+pub async fn assert_whole(store: &ComponentStore, id: &ComponentId, seed: &str) {
+    let release = store.read_release(id).await.expect("the release is read");
+    assert_eq!(release.manifest.name(), Some(id.name.as_str()));
+    for (path, bytes) in sample_files(seed) {
+        let found = match path.as_str() {
+            "template.js" => release.template.clone(),
+            "server.js" => release.server.clone(),
+            ".env" => release.env.clone(),
+            path => store.read_file(id, path).await.ok(),
+        };
+        assert_eq!(found, Some(bytes), "{id}/{path}");
+    }
+}
+
+fn sample_files(seed: &str) -> Vec<(String, Bytes)> {
+    let file = |path: &str, text: String| (path.to_owned(), Bytes::from(text));
+    vec![
+        file("template.js", format!("template {seed}")),
+        file("server.js", format!("server {seed}")),
+        file(".env", format!("SEED={seed}")),
+        file("img/a b.svg", format!("<svg>{seed}</svg>")),
+    ]
+}
+
+fn manifest(id: &ComponentId) -> PackageJson {
+    let text = json!({
+        "name": id.name.as_str(),
+        "version": id.version.as_str(),
+        "oc": {
+            "date": 1_700_000_000_000_u64,
+            "files": {
+                "template": {
+                    "type": "oc-template-es6",
+                    "hashKey": "abc",
+                    "src": "template.js",
+                    "size": 12
+                },
+                "dataProvider": { "type": "node.js", "hashKey": "def", "src": "server.js" },
+                "static": ["img"]
+            }
+        }
+    });
+    PackageJson::parse_stored(text.to_string().as_bytes()).expect("a package.json")
+}

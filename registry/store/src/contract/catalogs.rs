@@ -1,0 +1,178 @@
+//! Polling, sharing the bucket with other registries, and mending manifests.
+
+use serde_json::json;
+
+use super::{Subject, assert_whole, catalog, id, manifest, publish, sample_files};
+use crate::{CatalogAlert, CommitError, ComponentStore, ReconcileScope};
+
+/// A poll without news is cheap and says so; one with news has everything.
+pub async fn a_poll_without_news_is_empty(subject: &Subject) {
+    let store = subject.store();
+    publish(&store, &id("a", "1.0.0"), "x")
+        .await
+        .expect("published");
+    let first = catalog(&store).await;
+    let second = store
+        .read_catalog(Some(first.revision()))
+        .await
+        .expect("read");
+    assert!(second.snapshot.is_none() && second.alerts.is_empty());
+    publish(&subject.store(), &id("a", "1.1.0"), "x")
+        .await
+        .expect("published");
+    let third = store
+        .read_catalog(Some(first.revision()))
+        .await
+        .expect("read");
+    let third = third.snapshot.expect("there is news");
+    assert!(third.contains(&id("a", "1.0.0")) && third.contains(&id("a", "1.1.0")));
+    assert!(third.revision().generation() > first.revision().generation());
+}
+
+/// What another registry published is listed, read, and never published over.
+pub async fn a_version_of_another_registry_is_taken_over(subject: &Subject) {
+    let theirs = id("theirs", "2.0.0");
+    publish(&subject.store(), &id("ours", "1.0.0"), "x")
+        .await
+        .expect("published");
+    publish_as_node(subject, &["theirs@2.0.0"]).await;
+    let store = subject.store();
+    let snapshot = catalog(&store).await;
+    assert!(snapshot.contains(&theirs) && snapshot.contains(&id("ours", "1.0.0")));
+    let versions = snapshot.get("theirs").expect("listed");
+    let summary = versions.details(&theirs.version).expect("known");
+    assert_eq!(summary.template_size, Some(12));
+    assert_whole(&subject.store(), &theirs, "node").await;
+    for (seed, same) in [("node", true), ("other", false)] {
+        let refused = publish(&subject.store(), &theirs, seed).await;
+        assert!(
+            matches!(refused, Err(CommitError::AlreadyPublished { same_content }) if same_content == same),
+            "{refused:?}"
+        );
+    }
+    let list = subject.get_json("components.json").await;
+    assert_eq!(list["components"]["ours"], json!(["1.0.0"]));
+    assert_eq!(list["components"]["theirs"], json!(["2.0.0"]));
+}
+
+/// A listed version without files is passed over and told.
+pub async fn a_listed_version_without_files_is_passed_over(subject: &Subject) {
+    let list = json!({ "lastEdit": 5, "components": {
+        "ghost": ["1.0.0", "no version"], "__proto__": ["1.0.0"], "no name!": ["1.0.0"] } });
+    subject.put("components.json", list.to_string()).await;
+    let read = subject.store().read_catalog(None).await.expect("read");
+    assert!(read.snapshot.expect("a snapshot").is_empty());
+    let mut alerts = read.alerts;
+    alerts.sort_by_key(ToString::to_string);
+    assert_eq!(
+        alerts,
+        [
+            CatalogAlert::WithoutFiles(id("__proto__", "1.0.0")),
+            CatalogAlert::WithoutFiles(id("ghost", "1.0.0")),
+        ]
+    );
+}
+
+/// A damaged or vanished `components.json` changes nothing, and is written again.
+pub async fn a_damaged_list_keeps_the_catalog_and_is_rebuilt(subject: &Subject) {
+    let store = subject.store();
+    publish(&store, &id("a", "1.0.0"), "x")
+        .await
+        .expect("published");
+    for text in [
+        "",
+        "{",
+        "[]",
+        "null",
+        r#"{"lastEdit":1,"components":{"a":"1.0.0"}}"#,
+    ] {
+        let known = catalog(&store).await;
+        subject.put("components.json", text).await;
+        mend(&store, &known, true).await;
+        let list = subject.get_json("components.json").await;
+        assert_eq!(list["components"]["a"], json!(["1.0.0"]), "{text}");
+    }
+    let known = catalog(&store).await;
+    subject.delete("components.json").await;
+    mend(&store, &known, true).await;
+    let list = subject.get_json("components.json").await;
+    assert_eq!(list["components"]["a"], json!(["1.0.0"]));
+}
+
+/// A list that lost a version gets it back.
+pub async fn a_list_that_lost_a_version_gets_it_back(subject: &Subject) {
+    let store = subject.store();
+    publish(&store, &id("a", "1.0.0"), "x")
+        .await
+        .expect("published");
+    let list = json!({ "lastEdit": 99, "components": { "b": ["oddity"] } });
+    subject.put("components.json", list.to_string()).await;
+    assert!(catalog(&store).await.contains(&id("a", "1.0.0")));
+    let list = subject.get_json("components.json").await;
+    assert_eq!(
+        list["components"],
+        json!({ "a": ["1.0.0"], "b": ["oddity"] })
+    );
+    assert!(list["lastEdit"].as_u64().expect("a number") > 99);
+}
+
+/// A new process finds every release in the store, with or without manifests.
+pub async fn everything_in_the_store_is_found_without_manifests(subject: &Subject) {
+    publish(&subject.store(), &id("ours", "1.0.0"), "x")
+        .await
+        .expect("published");
+    publish_as_node(subject, &["theirs@2.0.0"]).await;
+    subject.delete("components.json").await;
+    subject.delete("ours/1.0.0/package.json").await;
+    let store = subject.store();
+    let everything = ReconcileScope::Everything;
+    let report = store.reconcile(everything, None).await.expect("reconciled");
+    assert!(report.problems.is_empty(), "{report:?}");
+    let snapshot = catalog(&store).await;
+    assert!(snapshot.contains(&id("ours", "1.0.0")) && snapshot.contains(&id("theirs", "2.0.0")));
+    assert!(subject.get("ours/1.0.0/package.json").await.is_some());
+    let again = store
+        .reconcile(everything, Some(&snapshot))
+        .await
+        .expect("reconciled");
+    assert!(again.finished.is_empty(), "{again:?}");
+}
+
+/// Reads with alerts, mends, and finds the same catalog without alerts.
+async fn mend(store: &ComponentStore, known: &crate::CatalogSnapshot, alerted: bool) {
+    let read = store
+        .read_catalog(Some(known.revision()))
+        .await
+        .expect("read");
+    assert_eq!(!read.alerts.is_empty(), alerted, "{:?}", read.alerts);
+    assert!(read.needs_rebuild);
+    if let Some(snapshot) = &read.snapshot {
+        assert_eq!(crate::CatalogSnapshot::difference(known, snapshot), []);
+    }
+    let everything = ReconcileScope::Everything;
+    store
+        .reconcile(everything, Some(known))
+        .await
+        .expect("reconciled");
+    let after = catalog(store).await;
+    assert_eq!(crate::CatalogSnapshot::difference(known, &after), []);
+}
+
+/// Publishes as a Node registry does: files, `package.json`, then the list.
+async fn publish_as_node(subject: &Subject, releases: &[&str]) {
+    let mut components = serde_json::Map::new();
+    for release in releases {
+        let (name, version) = release.split_once('@').expect("name@version");
+        let folder = format!("{name}/{version}");
+        for (path, bytes) in sample_files("node") {
+            subject.put(&format!("{folder}/{path}"), bytes).await;
+        }
+        let package = manifest(&id(name, version)).to_bytes();
+        subject
+            .put(&format!("{folder}/package.json"), package)
+            .await;
+        components.insert(name.to_owned(), json!([version]));
+    }
+    let list = json!({ "lastEdit": 7, "components": components });
+    subject.put("components.json", list.to_string()).await;
+}

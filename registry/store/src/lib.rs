@@ -1,0 +1,49 @@
+//! Everything of Ochre that touches the object store.
+//!
+//! Start with [`ComponentStore`]. What is published changes through [`Committer`] alone; what is
+//! published is told by [`CatalogSnapshot`]. The layout of the store is in the private module
+//! `key`, the release object that makes a version certain in `release`, the index and the manifests
+//! that all registries share in `index` and `manifest`.
+//!
+//! Files that must stay private (`server.js`, `.env`) lie in the same bucket as public ones, as in
+//! OpenComponents: `object_store` sets no ACLs, so a bucket policy has to deny them to the public,
+//! together with the whole `.ochre` prefix.
+
+mod artifact;
+mod catalog;
+mod commit;
+mod compare_swap;
+#[cfg(feature = "testing")]
+pub mod contract;
+mod digest;
+#[cfg(feature = "testing")]
+pub mod faulty;
+mod index;
+mod instrumented;
+mod key;
+mod manifest;
+mod objects;
+mod pending;
+mod poll;
+mod probe;
+mod projection;
+mod reconcile;
+mod release;
+mod retry;
+mod settings;
+mod source;
+mod store;
+
+pub use catalog::{Catalog, CatalogRevision, CatalogSnapshot, ComponentVersions, VersionSummary};
+pub use commit::{CommitError, Committed, Committer, PublishRelease, StoreChange};
+pub use digest::{Digest, DigestError, FileDigest};
+pub use index::IndexError;
+pub use instrumented::StoreObserver;
+pub use key::{KeyError, MediaType, PACKAGE_JSON, is_private, media_type};
+pub use objects::Medium;
+pub use poll::{CatalogAlert, CatalogRead};
+pub use probe::ProbeError;
+pub use reconcile::{ReconcileReport, ReconcileScope};
+pub use settings::{Backend, Secret, StoreSettings};
+pub use source::{ReadError, ReleaseFiles};
+pub use store::{ComponentStore, OpenError, open_objects};

@@ -1,0 +1,181 @@
+//! The object store as the rest of this crate uses it: bounded reads, repeated attempts, labels
+//! only where the medium keeps them.
+
+use std::{path::PathBuf, sync::Arc, time::Duration};
+
+use bytes::{Bytes, BytesMut};
+use futures::{StreamExt as _, TryStreamExt as _};
+use object_store::{
+    Attributes, Error, GetOptions, GetRange, GetResult, ObjectMeta, ObjectStore,
+    ObjectStoreExt as _, PutMode, PutOptions, PutResult, path::Path,
+};
+
+use crate::retry::{Backoff, is_transient};
+
+/// What the objects lie on, and so how a compare-and-swap is done.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Medium {
+    /// Memory of this process.
+    Memory,
+    /// S3 or a compatible service: conditional puts with unquoted `ETag`s.
+    S3,
+    /// A local folder: numbered revisions and a lock file below the path.
+    Folder(PathBuf),
+}
+
+/// An object store, what it lies on, and how long its locks are waited for.
+#[derive(Clone, Debug)]
+pub(crate) struct Objects {
+    pub(crate) inner: Arc<dyn ObjectStore>,
+    pub(crate) medium: Medium,
+    pub(crate) lock_timeout: Duration,
+}
+
+/// A failed read of an object.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum FetchError {
+    /// The object is larger than its kind may be.
+    #[error("object is larger than {limit} bytes")]
+    TooLarge {
+        /// The bound in bytes.
+        limit: u64,
+    },
+    #[error("store answered with an error")]
+    Store(#[source] Error),
+}
+
+// === impl Medium ===
+
+impl Medium {
+    /// OC's word for the kind of store.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::Memory => "memory",
+            Self::S3 => "s3",
+            Self::Folder(_) => "folder",
+        }
+    }
+}
+
+// === impl Objects ===
+
+impl Objects {
+    /// Reads an object whole; none when it does not exist.
+    pub(crate) async fn fetch(&self, path: &Path, limit: u64) -> Result<Option<Bytes>, FetchError> {
+        self.fetch_with(path, limit, GetOptions::default()).await
+    }
+
+    /// Reads the first bytes of an object; none when it does not exist.
+    pub(crate) async fn fetch_head(
+        &self,
+        path: &Path,
+        length: u64,
+    ) -> Result<Option<Bytes>, FetchError> {
+        let options = GetOptions {
+            range: Some(GetRange::Bounded(0..length)),
+            ..GetOptions::default()
+        };
+        self.fetch_with(path, length, options).await
+    }
+
+    async fn fetch_with(
+        &self,
+        path: &Path,
+        limit: u64,
+        options: GetOptions,
+    ) -> Result<Option<Bytes>, FetchError> {
+        let mut backoff = Backoff::new();
+        loop {
+            let attempt = async {
+                let result = self.inner.get_opts(path, options.clone()).await;
+                collect(result.map_err(FetchError::Store)?, limit).await
+            };
+            match attempt.await {
+                Ok(bytes) => return Ok(Some(bytes)),
+                Err(FetchError::Store(Error::NotFound { .. })) => return Ok(None),
+                Err(FetchError::Store(error)) if is_transient(&error) && backoff.pause().await => {}
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
+    /// Writes an object whether it exists or not, repeating what fails for a moment.
+    pub(crate) async fn overwrite(
+        &self,
+        path: &Path,
+        bytes: &Bytes,
+        attributes: Attributes,
+    ) -> Result<(), Error> {
+        let mut backoff = Backoff::new();
+        loop {
+            match self
+                .put(path, bytes, PutMode::Overwrite, attributes.clone())
+                .await
+            {
+                Ok(_) => return Ok(()),
+                Err(error) if is_transient(&error) && backoff.pause().await => {}
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
+    /// Writes an object once, in one part.
+    pub(crate) async fn put(
+        &self,
+        path: &Path,
+        bytes: &Bytes,
+        mode: PutMode,
+        attributes: Attributes,
+    ) -> Result<PutResult, Error> {
+        let labelled = !matches!(self.medium, Medium::Folder(_));
+        let options = PutOptions {
+            mode,
+            attributes: if labelled {
+                attributes
+            } else {
+                Attributes::new()
+            },
+            ..PutOptions::default()
+        };
+        self.inner
+            .put_opts(path, bytes.clone().into(), options)
+            .await
+    }
+
+    /// Lists everything below a prefix: whole, or an error.
+    pub(crate) async fn list(&self, prefix: &Path) -> Result<Vec<ObjectMeta>, Error> {
+        let mut backoff = Backoff::new();
+        loop {
+            match self.inner.list(Some(prefix)).try_collect().await {
+                Ok(listing) => return Ok(listing),
+                Err(error) if is_transient(&error) && backoff.pause().await => {}
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
+    /// Deletes an object; one that is missing is no error.
+    pub(crate) async fn delete(&self, path: &Path) -> Result<(), Error> {
+        match self.inner.delete(path).await {
+            Ok(()) | Err(Error::NotFound { .. }) => Ok(()),
+            Err(error) => Err(error),
+        }
+    }
+}
+
+/// Reads the body of an answer, bounded.
+pub(crate) async fn collect(result: GetResult, limit: u64) -> Result<Bytes, FetchError> {
+    let length = result.range.end - result.range.start;
+    if length > limit {
+        return Err(FetchError::TooLarge { limit });
+    }
+    let mut stream = result.into_stream();
+    let mut bytes = BytesMut::with_capacity(usize::try_from(length).unwrap_or_default());
+    while let Some(chunk) = stream.next().await {
+        bytes.extend_from_slice(&chunk.map_err(FetchError::Store)?);
+        if bytes.len() as u64 > limit {
+            return Err(FetchError::TooLarge { limit });
+        }
+    }
+    Ok(bytes.freeze())
+}

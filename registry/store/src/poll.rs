@@ -1,0 +1,316 @@
+//! One poll of the shared manifests: the index, and what other registries wrote to
+//! `components.json`.
+
+use std::sync::Arc;
+
+use futures::{FutureExt as _, StreamExt as _, future::BoxFuture, stream};
+use object_store::path::Path;
+use ochre_model::{ComponentId, ComponentsJson};
+use tracing::instrument;
+
+use crate::{
+    catalog::{CatalogRevision, CatalogSnapshot, Components, insert, merge},
+    compare_swap::{Reading, SwapError},
+    index::{Addition, IndexError, IndexState},
+    source::ReadError,
+    store::{ComponentStore, Inner},
+};
+
+/// Alerts of one kind that one poll tells.
+const ALERTS_MAX: usize = 100;
+
+/// What one poll found.
+#[derive(Clone, Debug, Default)]
+pub struct CatalogRead {
+    /// The catalog, or none when nothing has changed.
+    pub snapshot: Option<CatalogSnapshot>,
+    /// What is wrong with the manifests; the snapshot keeps what was known before.
+    pub alerts: Vec<CatalogAlert>,
+    /// Whether a manifest is damaged, gone or was never there: reconcile everything.
+    pub needs_rebuild: bool,
+}
+
+/// Something is wrong with a manifest.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum CatalogAlert {
+    /// The manifest is not what it should be.
+    #[error("`{0}` is damaged; kept the last good catalog")]
+    Malformed(String),
+    /// The manifest was there before.
+    #[error("`{0}` has vanished; kept the last good catalog")]
+    Vanished(String),
+    /// The index went back, as after the restore of an old bucket.
+    #[error("index went from generation {seen} back to {found}; kept every version seen")]
+    WentBack {
+        /// Highest generation seen.
+        seen: u64,
+        /// Generation found.
+        found: u64,
+    },
+    /// `components.json` lists a version that has no files (`corrupted_version`).
+    #[error("components.json lists {0}, which has no files")]
+    WithoutFiles(ComponentId),
+    /// Versions of another registry could not be read or listed; the next poll tries again.
+    #[error("versions of other registries could not be taken over: {0}")]
+    NotImported(String),
+}
+
+// === impl ComponentStore ===
+
+impl ComponentStore {
+    /// Reads the catalog if it has changed since `seen`, and takes over what other registries
+    /// have published.
+    ///
+    /// Costs two conditional requests when nothing has changed. A version is never lost between
+    /// `seen` and the answer: absence in a manifest is no removal.
+    ///
+    /// # Errors
+    ///
+    /// [`ReadError`] when the store cannot be read; damaged manifests are alerts instead.
+    #[instrument(skip_all)]
+    pub async fn read_catalog(
+        &self,
+        seen: Option<&CatalogRevision>,
+    ) -> Result<CatalogRead, ReadError> {
+        let inner = &self.inner;
+        let first = seen.is_none();
+        let revision = seen.cloned().unwrap_or_default();
+        let (index, list) = tokio::join!(
+            inner.index_object.read(revision.index.as_ref()),
+            inner.list_object.read(revision.manifest.as_ref())
+        );
+        let mut poll = Poll {
+            components: Arc::clone(&revision.components),
+            revision,
+            last_edit: 0,
+            changed: first,
+            read: CatalogRead::default(),
+        };
+        poll.take_index(index?, inner.index_object.path(), first)
+            .await?;
+        let list = poll.take_list(list?, inner.list_object.path()).await?;
+        if let Some(list) = list {
+            inner.import(&mut poll, &list).await;
+        }
+        Ok(poll.finish())
+    }
+}
+
+/// A poll on its way.
+struct Poll {
+    revision: CatalogRevision,
+    components: Components,
+    last_edit: u64,
+    changed: bool,
+    read: CatalogRead,
+}
+
+// === impl Poll ===
+
+impl Poll {
+    async fn take_index(
+        &mut self,
+        reading: Reading,
+        path: &Path,
+        first: bool,
+    ) -> Result<(), ReadError> {
+        match reading {
+            Reading::Unchanged => {}
+            Reading::Missing => {
+                if self.revision.index.take().is_some() {
+                    self.alert(CatalogAlert::Vanished(path.to_string()));
+                    self.read.needs_rebuild = true;
+                }
+                self.read.needs_rebuild |= first;
+            }
+            Reading::Found { bytes, revision } => {
+                let known = Arc::clone(&self.components);
+                let parse = move || IndexState::parse(&bytes, revision, &known);
+                match crate::index::blocking(parse).await {
+                    Ok(state) => self.take_state(&state),
+                    Err(IndexError::Malformed(_)) => {
+                        self.revision.index = None;
+                        self.alert(CatalogAlert::Malformed(path.to_string()));
+                        self.read.needs_rebuild = true;
+                    }
+                    Err(error) => {
+                        return Err(ReadError::Malformed {
+                            path: path.to_string(),
+                            source: Arc::new(error),
+                        });
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn take_state(&mut self, state: &IndexState) {
+        let seen = self.revision.generation;
+        if state.generation < seen {
+            let found = state.generation;
+            self.alert(CatalogAlert::WentBack { seen, found });
+        }
+        merge(&mut self.components, &state.components);
+        self.revision.generation = seen.max(state.generation);
+        self.revision.index.clone_from(&state.revision);
+        self.last_edit = self.last_edit.max(state.last_edit);
+        self.changed = true;
+    }
+
+    async fn take_list(
+        &mut self,
+        reading: Reading,
+        path: &Path,
+    ) -> Result<Option<ComponentsJson>, ReadError> {
+        match reading {
+            Reading::Unchanged => Ok(None),
+            Reading::Missing => {
+                if self.revision.manifest.take().is_some() {
+                    self.alert(CatalogAlert::Vanished(path.to_string()));
+                    self.read.needs_rebuild = true;
+                }
+                Ok(None)
+            }
+            Reading::Found { bytes, revision } => {
+                let parsed = tokio::task::spawn_blocking(move || ComponentsJson::parse(&bytes));
+                let parsed = parsed.await;
+                let parsed = parsed.map_err(|error| ReadError::Unavailable(Arc::new(error)))?;
+                self.revision.manifest = parsed.is_ok().then_some(revision);
+                if parsed.is_err() {
+                    self.alert(CatalogAlert::Malformed(path.to_string()));
+                    self.read.needs_rebuild = true;
+                }
+                self.changed |= parsed.is_ok();
+                Ok(parsed.ok())
+            }
+        }
+    }
+
+    fn alert(&mut self, alert: CatalogAlert) {
+        if self.read.alerts.len() < ALERTS_MAX {
+            self.read.alerts.push(alert);
+        }
+    }
+
+    fn finish(mut self) -> CatalogRead {
+        if self.changed {
+            self.revision.components = Arc::clone(&self.components);
+            self.read.snapshot = Some(CatalogSnapshot {
+                revision: self.revision,
+                last_edit: self.last_edit,
+                components: self.components,
+            });
+        }
+        self.read
+    }
+}
+
+// === impl Inner ===
+
+impl Inner {
+    /// Takes over the versions that only `components.json` lists, each after a look at its files.
+    async fn import(&self, poll: &mut Poll, list: &ComponentsJson) {
+        let unknown = unknown(list, &poll.components);
+        let looks = unknown.into_iter().map(|id| {
+            let look = async move {
+                let found = self.find(&id).await;
+                (id, found)
+            };
+            look.boxed()
+        });
+        let looks: Vec<BoxFuture<'_, _>> = looks.collect();
+        let mut looks = stream::iter(looks).buffer_unordered(self.concurrency);
+        let mut additions = Vec::new();
+        while let Some((id, found)) = looks.next().await {
+            match found {
+                Ok(Some(details)) => additions.push(Addition { id, details }),
+                Ok(None) => poll.alert(CatalogAlert::WithoutFiles(id)),
+                Err(error) => poll.not_imported(&error),
+            }
+        }
+        for Addition { id, details } in &additions {
+            insert(&mut poll.components, id, details);
+        }
+        if !additions.is_empty() {
+            match self.take_over(additions).await {
+                Ok(state) => poll.take_state(&state),
+                Err(error) => poll.not_imported(&error),
+            }
+        }
+        if crate::manifest::lacks(list, &poll.components)
+            && let Err(error) = self.index.export_again().await
+        {
+            poll.not_imported(&error);
+        }
+    }
+
+    /// Lists versions that are published but not in the index, and reserves their names.
+    pub(crate) async fn take_over(
+        &self,
+        additions: Vec<Addition>,
+    ) -> Result<Arc<IndexState>, IndexError> {
+        let ids: Vec<ComponentId> = additions.iter().map(|added| added.id.clone()).collect();
+        let written = self.index.add(additions).await?;
+        self.reserve_names(&ids).await;
+        tracing::info!("took over {} versions of other registries", ids.len());
+        Ok(written.state)
+    }
+
+    /// Reserves the spelling of every name, where another has not been reserved before.
+    pub(crate) async fn reserve_names(&self, ids: &[ComponentId]) {
+        let names = Self::distinct_names(ids);
+        let reservations = names.into_iter().map(|name| {
+            let reservation = async move {
+                if let Err(error) = self.reserve_name(name).await {
+                    tracing::debug!(error = %error, "did not reserve the name {name}");
+                }
+            };
+            reservation.boxed()
+        });
+        let reservations: Vec<BoxFuture<'_, _>> = reservations.collect();
+        stream::iter(reservations)
+            .buffer_unordered(self.concurrency)
+            .collect::<()>()
+            .await;
+    }
+}
+
+impl Poll {
+    /// The list is read again by the next poll.
+    fn not_imported(&mut self, error: &dyn std::error::Error) {
+        self.revision.manifest = None;
+        let alert = CatalogAlert::NotImported(error.to_string());
+        if !self.read.alerts.contains(&alert) {
+            self.alert(alert);
+        }
+    }
+}
+
+impl From<SwapError> for ReadError {
+    fn from(error: SwapError) -> Self {
+        Self::Unavailable(Arc::new(error))
+    }
+}
+
+/// Versions that only the list names; what is no name or version is passed over.
+fn unknown(list: &ComponentsJson, components: &Components) -> Vec<ComponentId> {
+    let mut unknown = Vec::new();
+    for (name, versions) in &list.components {
+        let Ok(name) = name.parse::<ochre_model::ComponentName>() else {
+            continue;
+        };
+        let known = components.get(&name);
+        let versions = versions.iter().filter_map(|text| text.parse().ok());
+        unknown.extend(
+            versions
+                .filter(|version| !known.is_some_and(|known| known.contains(version)))
+                .map(|version| ComponentId {
+                    name: name.clone(),
+                    version,
+                }),
+        );
+    }
+    unknown
+}

@@ -1,0 +1,90 @@
+//! Waiting between attempts.
+
+use std::time::Duration;
+
+use object_store::Error;
+
+/// Attempts of one store operation, the first one included.
+const ATTEMPTS: u32 = 5;
+
+/// A pause that doubles with each attempt, with jitter, up to a bound.
+#[derive(Debug)]
+pub(crate) struct Backoff {
+    attempt: u32,
+    first: Duration,
+    most: Duration,
+}
+
+// === impl Backoff ===
+
+impl Backoff {
+    pub(crate) fn new() -> Self {
+        Self::between(Duration::from_millis(20), Duration::from_secs(1))
+    }
+
+    pub(crate) fn between(first: Duration, most: Duration) -> Self {
+        Self {
+            attempt: 0,
+            first,
+            most,
+        }
+    }
+
+    /// Waits; false once the attempts are used up.
+    pub(crate) async fn pause(&mut self) -> bool {
+        self.attempt += 1;
+        if self.attempt >= ATTEMPTS {
+            return false;
+        }
+        self.wait().await;
+        true
+    }
+
+    /// Waits for the next attempt of a loop that counts by itself.
+    pub(crate) async fn wait(&mut self) {
+        let base = self
+            .first
+            .saturating_mul(1 << self.attempt.min(10))
+            .min(self.most);
+        tokio::time::sleep(base.mul_f64(rand::random_range(0.5..1.5))).await;
+    }
+
+    /// Waits for the next attempt after a conflict.
+    pub(crate) async fn contended(&mut self) {
+        self.attempt = (self.attempt + 1).min(8);
+        self.wait().await;
+    }
+}
+
+/// Whether the same request may succeed a moment later.
+pub(crate) fn is_transient(error: &Error) -> bool {
+    let settled = matches!(
+        error,
+        Error::NotFound { .. }
+            | Error::AlreadyExists { .. }
+            | Error::Precondition { .. }
+            | Error::NotModified { .. }
+            | Error::InvalidPath { .. }
+            | Error::NotSupported { .. }
+            | Error::NotImplemented { .. }
+            | Error::PermissionDenied { .. }
+            | Error::Unauthenticated { .. }
+            | Error::UnknownConfigurationKey { .. }
+    );
+    !settled && !is_full(error)
+}
+
+/// Whether the medium has no room left.
+pub(crate) fn is_full(error: &Error) -> bool {
+    let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(error);
+    while let Some(current) = cause {
+        if let Some(io) = current.downcast_ref::<std::io::Error>() {
+            return matches!(
+                io.kind(),
+                std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded
+            );
+        }
+        cause = current.source();
+    }
+    false
+}

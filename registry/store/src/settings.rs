@@ -1,0 +1,247 @@
+//! What an operator says of the store.
+
+use std::{fmt, path::PathBuf, time::Duration};
+
+use serde::{Deserialize, Serialize};
+
+/// The `[storage]` section.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct StoreSettings {
+    /// Where objects lie: `folder`, `memory` or `s3`. Default `folder`.
+    pub backend: Backend,
+    /// The folder of the `folder` backend, created when it is missing. Default `./ochre-data`.
+    pub path: PathBuf,
+    /// Prefix of everything that other OpenComponents registries see. Default `components`.
+    /// Ochre's own objects lie beside it, under the same prefix with `.ochre` appended.
+    pub components_dir: String,
+    /// Public address of the bucket or of a CDN before it; the key of a file is appended.
+    /// Must end with `/`. Without one the registry serves static files itself.
+    pub public_url: Option<String>,
+    /// Bucket of the `s3` backend.
+    pub bucket: String,
+    /// Region of the `s3` backend. Default `us-east-1`.
+    pub region: String,
+    /// Address of an S3-compatible service; none for AWS.
+    pub endpoint: Option<String>,
+    /// Access key of the `s3` backend; without one the environment's AWS credentials are taken
+    /// (variables, web identity, instance or task role).
+    pub access_key_id: Option<String>,
+    /// Secret of `access_key_id`.
+    pub secret_access_key: Option<Secret>,
+    /// Whether `endpoint` may be plain `http`. Default false.
+    pub allow_http: bool,
+    /// Whether the bucket is part of the host name instead of the path. Default false.
+    pub virtual_hosted_style: bool,
+    /// Bound of one HTTP request to the store. Default `10s`.
+    #[serde(with = "humantime_serde")]
+    pub request_timeout: Duration,
+    /// Bound of one operation with all its repetitions. Default `20s`.
+    #[serde(with = "humantime_serde")]
+    pub retry_timeout: Duration,
+    /// How long a publish is waited for before it is answered as unavailable; the work itself goes
+    /// on. Default `60s`.
+    #[serde(with = "humantime_serde")]
+    pub commit_timeout: Duration,
+    /// How long another process may hold the lock of a folder store. Default `5s`.
+    #[serde(with = "humantime_serde")]
+    pub lock_timeout: Duration,
+    /// Files and versions read or written at once by one operation. Default 16.
+    pub concurrency: usize,
+}
+
+/// Where objects lie.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Backend {
+    /// A local folder.
+    #[default]
+    Folder,
+    /// This process; gone when it ends.
+    Memory,
+    /// S3 or a compatible service.
+    S3,
+}
+
+/// A text that never appears in a log.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Secret(String);
+
+// === impl StoreSettings ===
+
+impl Default for StoreSettings {
+    fn default() -> Self {
+        Self {
+            backend: Backend::Folder,
+            path: PathBuf::from("./ochre-data"),
+            components_dir: "components".to_owned(),
+            public_url: None,
+            bucket: String::new(),
+            region: "us-east-1".to_owned(),
+            endpoint: None,
+            access_key_id: None,
+            secret_access_key: None,
+            allow_http: false,
+            virtual_hosted_style: false,
+            request_timeout: Duration::from_secs(10),
+            retry_timeout: Duration::from_secs(20),
+            commit_timeout: Duration::from_mins(1),
+            lock_timeout: Duration::from_secs(5),
+            concurrency: 16,
+        }
+    }
+}
+
+impl StoreSettings {
+    /// Lists everything that is wrong; each text names the key, the value and the fix.
+    pub fn validate(&self) -> Vec<String> {
+        let mut problems = Vec::new();
+        let dir = self.components_dir.trim_end_matches('/');
+        if dir.is_empty()
+            || dir
+                .split('/')
+                .any(|part| part.is_empty() || part.starts_with('.'))
+            || !dir
+                .bytes()
+                .all(|byte| byte.is_ascii_alphanumeric() || b"-_./".contains(&byte))
+        {
+            problems.push(format!(
+                "storage.components_dir = \"{}\": use letters, digits, `-`, `_` and single `/`, \
+                 for example \"components\"",
+                self.components_dir
+            ));
+        }
+        if self.backend == Backend::Folder && self.path.as_os_str().is_empty() {
+            problems.push(
+                "storage.path = \"\": name a folder, for example \"./ochre-data\"".to_owned(),
+            );
+        }
+        if let Some(url) = &self.public_url
+            && !((url.starts_with("http") || url.starts_with("//")) && url.ends_with('/'))
+        {
+            problems.push(format!(
+                "storage.public_url = \"{url}\": write an address that ends with `/`, for example \
+                 \"https://cdn.example.com/\""
+            ));
+        }
+        if self.backend == Backend::S3 {
+            self.validate_s3(&mut problems);
+        }
+        self.validate_bounds(&mut problems);
+        problems
+    }
+
+    fn validate_s3(&self, problems: &mut Vec<String>) {
+        if self.bucket.is_empty() {
+            problems.push("storage.bucket = \"\": name the bucket".to_owned());
+        }
+        if let Some(endpoint) = &self.endpoint {
+            let plain = endpoint.starts_with("http://");
+            if !plain && !endpoint.starts_with("https://") {
+                problems.push(format!(
+                    "storage.endpoint = \"{endpoint}\": begin with `https://` or `http://`"
+                ));
+            } else if plain && !self.allow_http {
+                problems.push(format!(
+                    "storage.endpoint = \"{endpoint}\": use `https://`, or set \
+                     storage.allow_http = true"
+                ));
+            }
+        }
+        if self.access_key_id.is_some() != self.secret_access_key.is_some() {
+            problems.push(
+                "storage.access_key_id and storage.secret_access_key: set both, or neither to \
+                 take the environment's credentials"
+                    .to_owned(),
+            );
+        }
+    }
+
+    fn validate_bounds(&self, problems: &mut Vec<String>) {
+        if self.concurrency == 0 || self.concurrency > 256 {
+            problems.push(format!(
+                "storage.concurrency = {}: use 1 to 256",
+                self.concurrency
+            ));
+        }
+        for (key, value) in [
+            ("request_timeout", self.request_timeout),
+            ("retry_timeout", self.retry_timeout),
+            ("commit_timeout", self.commit_timeout),
+            ("lock_timeout", self.lock_timeout),
+        ] {
+            if value.is_zero() || value > Duration::from_hours(1) {
+                problems.push(format!(
+                    "storage.{key} = \"{value:?}\": use more than 0 and at most 1h"
+                ));
+            }
+        }
+    }
+}
+
+// === impl Secret ===
+
+impl Secret {
+    /// Wraps a text.
+    pub fn new(text: impl Into<String>) -> Self {
+        Self(text.into())
+    }
+
+    /// The text itself.
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("Secret(…)")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn defaults_are_a_local_folder_without_problems() {
+        let settings: StoreSettings = serde_json::from_str("{}").unwrap();
+        assert_eq!(settings.backend, Backend::Folder);
+        assert_eq!(settings.path, PathBuf::from("./ochre-data"));
+        assert_eq!(settings.validate(), Vec::<String>::new());
+    }
+
+    #[test]
+    fn every_problem_names_its_key() {
+        let settings: StoreSettings = serde_json::from_str(
+            r#"{"backend":"s3","components_dir":"../x","public_url":"cdn","endpoint":"http://x",
+                "access_key_id":"a","concurrency":0,"lock_timeout":"0s"}"#,
+        )
+        .unwrap();
+        let problems = settings.validate().join("\n");
+        for key in [
+            "components_dir",
+            "public_url",
+            "bucket",
+            "endpoint",
+            "secret_access_key",
+            "concurrency",
+            "lock_timeout",
+        ] {
+            assert!(
+                problems.contains(&format!("storage.{key}")),
+                "{key}: {problems}"
+            );
+        }
+    }
+
+    #[test]
+    fn secrets_are_not_printed() {
+        let settings = StoreSettings {
+            secret_access_key: Some(Secret::new("hunter2")),
+            ..StoreSettings::default()
+        };
+        assert!(!format!("{settings:?}").contains("hunter2"));
+    }
+}

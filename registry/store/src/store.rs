@@ -1,0 +1,287 @@
+//! The store of published components: one cheap handle for everything that touches it.
+
+use std::{collections::HashSet, fmt, sync::Arc, time::Duration};
+
+use moka::future::Cache;
+use object_store::{
+    ClientOptions, ObjectStore, RetryConfig,
+    aws::{AmazonS3Builder, S3ConditionalPut},
+    client::SpawnedReqwestConnector,
+    local::LocalFileSystem,
+    memory::InMemory,
+    path::Path,
+};
+use ochre_model::{Clock, ComponentId};
+use tokio::runtime::Handle;
+
+use crate::{
+    commit::Committer,
+    compare_swap::SwapObject,
+    index::IndexWriter,
+    instrumented::{Instrumented, StoreObserver},
+    key::{KeyError, Layout, StoreKey},
+    manifest::Exporter,
+    objects::{Medium, Objects},
+    release::Release,
+    settings::{Backend, StoreSettings},
+};
+
+/// Bytes of release headers kept in memory.
+const HEADERS_BYTES: u64 = 32 * 1024 * 1024;
+
+/// How long a release header is believed without reading it again.
+const HEADERS_AGE: Duration = Duration::from_mins(10);
+
+/// Published components in one bucket or folder, or in memory.
+#[derive(Clone)]
+pub struct ComponentStore {
+    pub(crate) inner: Arc<Inner>,
+    committer: Committer,
+}
+
+/// What every part of the store works with.
+pub(crate) struct Inner {
+    pub(crate) objects: Objects,
+    pub(crate) layout: Layout,
+    pub(crate) concurrency: usize,
+    pub(crate) commit_timeout: Duration,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) runtime: Handle,
+    pub(crate) observer: Option<Arc<dyn StoreObserver>>,
+    pub(crate) index: Arc<IndexWriter>,
+    pub(crate) index_object: SwapObject,
+    pub(crate) list_object: SwapObject,
+    pub(crate) headers: Cache<ComponentId, Arc<Release>>,
+}
+
+/// The store cannot be opened.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// The settings contradict themselves.
+    #[error("storage settings are not valid: {}", .0.join("; "))]
+    Settings(Vec<String>),
+    /// The folder cannot be made or entered.
+    #[error("storage.path = \"{path}\" cannot be used: choose a folder that may be written")]
+    Folder {
+        /// The folder as configured.
+        path: String,
+        /// What the operating system said.
+        #[source]
+        source: std::io::Error,
+    },
+    /// The client of the object store cannot be made.
+    #[error("client of the object store cannot be made")]
+    Client(#[source] object_store::Error),
+    /// Not called within a tokio runtime.
+    #[error("store is opened outside of a tokio runtime")]
+    NoRuntime(#[source] tokio::runtime::TryCurrentError),
+    /// The configured prefix cannot be part of a key.
+    #[error("storage.components_dir cannot be used")]
+    Key(#[from] KeyError),
+}
+
+// === impl ComponentStore ===
+
+impl ComponentStore {
+    /// Opens the store that `settings` describe, creating the folder of a folder store.
+    ///
+    /// All its work, HTTP included, runs on the tokio runtime of the caller, from whatever thread
+    /// it is asked for. Nothing is read or written yet: see [`ComponentStore::probe`].
+    ///
+    /// # Errors
+    ///
+    /// [`OpenError`], each variant of which tells what to change.
+    pub fn open(
+        settings: &StoreSettings,
+        clock: Arc<dyn Clock>,
+        observer: Option<Arc<dyn StoreObserver>>,
+    ) -> Result<Self, OpenError> {
+        let (objects, medium) = open_objects(settings)?;
+        Self::assemble(objects, medium, settings, clock, observer)
+    }
+
+    /// A store over objects that are already open: for tests, and for stores that fail on purpose.
+    ///
+    /// `settings` give the prefix and the bounds; their backend does not count.
+    ///
+    /// # Errors
+    ///
+    /// [`OpenError::NoRuntime`] outside of a tokio runtime.
+    pub fn from_objects(
+        objects: Arc<dyn ObjectStore>,
+        medium: Medium,
+        settings: &StoreSettings,
+        clock: Arc<dyn Clock>,
+    ) -> Result<Self, OpenError> {
+        Self::assemble(objects, medium, settings, clock, None)
+    }
+
+    fn assemble(
+        objects: Arc<dyn ObjectStore>,
+        medium: Medium,
+        settings: &StoreSettings,
+        clock: Arc<dyn Clock>,
+        observer: Option<Arc<dyn StoreObserver>>,
+    ) -> Result<Self, OpenError> {
+        let runtime = Handle::try_current().map_err(OpenError::NoRuntime)?;
+        let objects = Objects {
+            inner: match &observer {
+                Some(observer) => Arc::new(Instrumented::new(objects, Arc::clone(observer))),
+                None => objects,
+            },
+            medium,
+            lock_timeout: settings.lock_timeout,
+        };
+        let layout = Layout::new(&settings.components_dir);
+        let index_object = SwapObject::own(
+            objects.clone(),
+            layout.path(StoreKey::Index)?,
+            StoreKey::Index.attributes(),
+        );
+        let shared = |key: StoreKey<'_>, lock: &str| -> Result<SwapObject, KeyError> {
+            let lock = layout.path(StoreKey::Lock(lock))?;
+            let path = layout.path(key)?;
+            Ok(SwapObject::shared(
+                objects.clone(),
+                path,
+                key.attributes(),
+                &lock,
+            ))
+        };
+        let list_object = shared(StoreKey::Manifest, "components")?;
+        let details_object = shared(StoreKey::Details, "components-details")?;
+        let exporter = Exporter::new(list_object.clone(), details_object, Arc::clone(&clock));
+        let inner = Arc::new(Inner {
+            index: Arc::new(IndexWriter::new(
+                index_object.clone(),
+                exporter,
+                Arc::clone(&clock),
+                runtime.clone(),
+            )),
+            objects,
+            layout,
+            concurrency: settings.concurrency,
+            commit_timeout: settings.commit_timeout,
+            clock,
+            runtime,
+            observer,
+            index_object,
+            list_object,
+            headers: Cache::builder()
+                .max_capacity(HEADERS_BYTES)
+                .weigher(|_, release: &Arc<Release>| release.weight())
+                .time_to_live(HEADERS_AGE)
+                .build(),
+        });
+        let committer = Committer::new(Arc::clone(&inner));
+        Ok(Self { inner, committer })
+    }
+
+    /// OC's word for the kind of store: `s3`, `folder` or `memory`.
+    pub fn kind(&self) -> &'static str {
+        self.inner.objects.medium.kind()
+    }
+
+    /// The only writer of what is published.
+    pub fn committer(&self) -> &Committer {
+        &self.committer
+    }
+
+    /// The clock that the store was opened with.
+    pub fn clock(&self) -> &Arc<dyn Clock> {
+        &self.inner.clock
+    }
+}
+
+impl fmt::Debug for ComponentStore {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("ComponentStore")
+            .field("kind", &self.kind())
+            .finish_non_exhaustive()
+    }
+}
+
+// === impl Inner ===
+
+impl Inner {
+    /// Where `key` lies. The parts of a name or a version can never be refused.
+    pub(crate) fn path(&self, key: StoreKey<'_>) -> Result<Path, KeyError> {
+        self.layout.path(key)
+    }
+
+    /// Releases named by `ids`, without repeats.
+    pub(crate) fn distinct_names(ids: &[ComponentId]) -> HashSet<&ochre_model::ComponentName> {
+        ids.iter().map(|id| &id.name).collect()
+    }
+}
+
+/// Opens the objects that `settings` describe, without what Ochre makes of them.
+///
+/// # Errors
+///
+/// As [`ComponentStore::open`].
+pub fn open_objects(settings: &StoreSettings) -> Result<(Arc<dyn ObjectStore>, Medium), OpenError> {
+    let problems = settings.validate();
+    if !problems.is_empty() {
+        return Err(OpenError::Settings(problems));
+    }
+    Ok(match settings.backend {
+        Backend::Memory => (Arc::new(InMemory::new()), Medium::Memory),
+        Backend::S3 => (Arc::new(open_s3(settings)?), Medium::S3),
+        Backend::Folder => {
+            let (objects, root) = open_folder(settings)?;
+            (Arc::new(objects), Medium::Folder(root))
+        }
+    })
+}
+
+fn open_folder(
+    settings: &StoreSettings,
+) -> Result<(LocalFileSystem, std::path::PathBuf), OpenError> {
+    let failed = |source| OpenError::Folder {
+        path: settings.path.display().to_string(),
+        source,
+    };
+    std::fs::create_dir_all(&settings.path).map_err(failed)?;
+    let root = settings.path.canonicalize().map_err(failed)?;
+    let objects = LocalFileSystem::new_with_prefix(&root)
+        .map_err(OpenError::Client)?
+        .with_fsync(true);
+    Ok((objects, root))
+}
+
+fn open_s3(settings: &StoreSettings) -> Result<object_store::aws::AmazonS3, OpenError> {
+    // The HTTP client takes the process's TLS provider; one that is set already stays.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let runtime = Handle::try_current().map_err(OpenError::NoRuntime)?;
+    let builder = match (&settings.access_key_id, &settings.secret_access_key) {
+        (Some(id), Some(secret)) => AmazonS3Builder::new()
+            .with_access_key_id(id)
+            .with_secret_access_key(secret.expose()),
+        _ => AmazonS3Builder::from_env(),
+    };
+    let client = ClientOptions::new()
+        .with_timeout(settings.request_timeout)
+        .with_connect_timeout(settings.request_timeout.min(Duration::from_secs(5)))
+        .with_allow_http(settings.allow_http);
+    let retry = RetryConfig {
+        max_retries: 6,
+        retry_timeout: settings.retry_timeout,
+        ..RetryConfig::default()
+    };
+    let builder = builder
+        .with_bucket_name(&settings.bucket)
+        .with_region(&settings.region)
+        .with_client_options(client)
+        .with_allow_http(settings.allow_http)
+        .with_retry(retry)
+        .with_conditional_put(S3ConditionalPut::ETagMatch)
+        .with_virtual_hosted_style_request(settings.virtual_hosted_style)
+        .with_http_connector(SpawnedReqwestConnector::new(runtime));
+    let builder = match &settings.endpoint {
+        Some(endpoint) => builder.with_endpoint(endpoint),
+        None => builder,
+    };
+    builder.build().map_err(OpenError::Client)
+}

@@ -1,0 +1,110 @@
+//! The contract suite on memory and on a folder.
+
+use std::time::Duration;
+
+use ochre_store::{
+    ReconcileScope, StoreSettings,
+    contract::{Subject, catalogs, faults, id, publish, publishing},
+};
+
+/// Makes a test of each function of the suite.
+macro_rules! suite {
+    ($($module:ident::$name:ident),+ $(,)?) => {
+        mod memory {
+            use super::*;
+            $(
+                #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+                async fn $name() {
+                    $module::$name(&Subject::memory()).await;
+                }
+            )+
+        }
+
+        mod folder {
+            use super::*;
+            $(
+                #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+                async fn $name() {
+                    let folder = tempfile::tempdir().unwrap();
+                    $module::$name(&Subject::folder(folder.path())).await;
+                }
+            )+
+        }
+    };
+}
+
+suite! {
+    publishing::the_store_keeps_its_promises,
+    publishing::a_published_release_is_read_by_another_process,
+    publishing::a_version_is_published_once,
+    publishing::one_of_many_publishes_of_a_version_wins,
+    publishing::every_one_of_many_publishes_is_listed,
+    publishing::a_change_survives_its_caller,
+    publishing::another_spelling_of_a_name_is_refused,
+    publishing::files_that_cannot_be_stored_are_refused,
+    publishing::damaged_files_are_served_from_the_release_object,
+    publishing::variants_and_packs_are_kept,
+    catalogs::a_poll_without_news_is_empty,
+    catalogs::a_version_of_another_registry_is_taken_over,
+    catalogs::a_listed_version_without_files_is_passed_over,
+    catalogs::a_damaged_list_keeps_the_catalog_and_is_rebuilt,
+    catalogs::a_list_that_lost_a_version_gets_it_back,
+    catalogs::everything_in_the_store_is_found_without_manifests,
+}
+
+/// Makes a test of each function whose attempts wait: the clock is paused.
+macro_rules! faults {
+    ($($name:ident),+ $(,)?) => {
+        mod memory_with_faults {
+            use super::*;
+            $(
+                #[tokio::test(start_paused = true)]
+                async fn $name() {
+                    faults::$name(&Subject::memory()).await;
+                }
+            )+
+        }
+
+        mod folder_with_faults {
+            use super::*;
+            $(
+                #[tokio::test(start_paused = true)]
+                async fn $name() {
+                    let folder = tempfile::tempdir().unwrap();
+                    faults::$name(&Subject::folder(folder.path())).await;
+                }
+            )+
+        }
+    };
+}
+
+faults! {
+    a_crash_at_any_call_tears_nothing,
+    a_crash_at_any_call_is_mended_by_reconcile,
+    one_fault_at_any_call_is_survived,
+    a_store_that_ignores_conditions_is_refused,
+}
+
+#[tokio::test]
+async fn a_stopped_lock_holder_delays_only_the_export() {
+    let folder = tempfile::tempdir().unwrap();
+    let locks = folder.path().join("components.ochre/locks");
+    std::fs::create_dir_all(&locks).unwrap();
+    let holder = std::fs::File::create(locks.join("components")).unwrap();
+    holder.lock().unwrap();
+    let subject = Subject::open(StoreSettings {
+        path: folder.path().to_owned(),
+        lock_timeout: Duration::from_millis(50),
+        ..StoreSettings::default()
+    });
+    let (store, first) = (subject.store(), id("a", "1.0.0"));
+    let committed = publish(&store, &first, "x").await.unwrap();
+    assert!(!committed.exported);
+    assert!(store.find_version(&first).await.unwrap().is_some());
+    drop(holder);
+    let scope = ReconcileScope::Pending;
+    let report = store.reconcile(scope, None).await.unwrap();
+    assert_eq!(report.finished, [first]);
+    let list = subject.get_json("components.json").await;
+    assert_eq!(list["components"]["a"][0], "1.0.0");
+}
