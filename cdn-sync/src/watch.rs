@@ -1,0 +1,298 @@
+//! Keeps a node's catalog like the store's: one reader, polling.
+
+use std::{
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+
+use ochre_model::ComponentId;
+use ochre_store::{
+    Catalog, CatalogRead, CatalogRevision, CatalogSnapshot, Committed, ComponentStore, ReadError,
+    ReconcileScope, VersionSummary,
+};
+use tokio::sync::{Notify, watch};
+use tokio_util::sync::CancellationToken;
+
+use crate::{Feed, WatchSettings};
+
+/// Follows the store and keeps the catalog. Cheap to clone; all clones are one watch.
+#[derive(Clone, Debug)]
+pub struct Watch(Arc<Shared>);
+
+/// How the watch is doing.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct WatchStatus {
+    /// Whether the catalog was ever read.
+    pub loaded: bool,
+    /// Finished polls.
+    pub polls: u64,
+    /// Failed polls since the last good one.
+    pub failures: u64,
+    /// When the last good poll ended: milliseconds since 1970, by the store's clock.
+    pub last_success_ms: Option<u64>,
+    /// Why the last poll failed, with the causes; none after a good one.
+    pub last_error: Option<String>,
+    /// What the last good poll found wrong with the manifests.
+    pub alerts: Vec<String>,
+}
+
+/// The catalog was not refreshed.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum RefreshError {
+    /// The poll failed.
+    #[error("catalog could not be read: {0}")]
+    Failed(String),
+    /// The watch has ended.
+    #[error("catalog is followed no longer")]
+    Stopped,
+}
+
+#[derive(Debug)]
+struct Shared {
+    store: ComponentStore,
+    catalog: Arc<Catalog>,
+    feed: Feed,
+    poll_interval: Duration,
+    /// Held while the catalog is replaced, so that no change is lost and the feed keeps the order.
+    replacing: Mutex<()>,
+    /// What the last good poll saw; only polls touch it.
+    seen: Mutex<Option<CatalogRevision>>,
+    /// Keeps one wake-up while a poll runs: the dirty flag.
+    wake: Notify,
+    begun: AtomicU64,
+    ended: watch::Sender<Ended>,
+    status: Mutex<WatchStatus>,
+}
+
+/// The last poll that ended.
+#[derive(Clone, Debug, Default)]
+struct Ended {
+    number: u64,
+    error: Option<String>,
+    loaded: bool,
+    stopped: bool,
+}
+
+// === impl Watch ===
+
+impl Watch {
+    /// A watch that does nothing until it is [run](Self::run).
+    pub fn new(
+        store: ComponentStore,
+        catalog: Arc<Catalog>,
+        feed: Feed,
+        settings: &WatchSettings,
+    ) -> Self {
+        Self(Arc::new(Shared {
+            store,
+            catalog,
+            feed,
+            poll_interval: settings.poll_interval,
+            replacing: Mutex::default(),
+            seen: Mutex::default(),
+            wake: Notify::new(),
+            begun: AtomicU64::new(0),
+            ended: watch::Sender::default(),
+            status: Mutex::default(),
+        }))
+    }
+
+    /// Polls until cancelled: at once, then every interval and after every wake-up.
+    ///
+    /// There is one reader for each watch: call it once.
+    pub async fn run(&self, cancellation: CancellationToken) {
+        let polls = async {
+            loop {
+                self.poll().await;
+                let jitter = rand::random_range(0.9..1.1);
+                let pause = tokio::time::sleep(self.0.poll_interval.mul_f64(jitter));
+                tokio::select! {
+                    () = pause => {}
+                    () = self.0.wake.notified() => {}
+                }
+            }
+        };
+        // A poll may be dropped anywhere: what it writes is complete or not there.
+        let _ = cancellation.run_until_cancelled(polls).await;
+        self.0.ended.send_modify(|ended| ended.stopped = true);
+    }
+
+    /// Asks for a poll soon; during a poll, for one more after it.
+    pub fn wake(&self) {
+        self.0.wake.notify_one();
+    }
+
+    /// Completes after a poll that began after this call.
+    ///
+    /// # Errors
+    ///
+    /// [`RefreshError`].
+    pub async fn refresh(&self) -> Result<(), RefreshError> {
+        let mut ended = self.0.ended.subscribe();
+        let wanted = self.0.begun.load(Ordering::SeqCst) + 1;
+        self.wake();
+        let ended = ended
+            .wait_for(|ended| ended.stopped || ended.number >= wanted)
+            .await
+            .map_err(|_| RefreshError::Stopped)?;
+        match &ended.error {
+            _ if ended.number < wanted => Err(RefreshError::Stopped),
+            Some(error) => Err(RefreshError::Failed(error.clone())),
+            None => Ok(()),
+        }
+    }
+
+    /// Completes once the catalog has been read for the first time.
+    ///
+    /// # Errors
+    ///
+    /// [`RefreshError::Stopped`] when the watch ends before.
+    pub async fn loaded(&self) -> Result<(), RefreshError> {
+        let mut ended = self.0.ended.subscribe();
+        let ended = ended
+            .wait_for(|ended| ended.stopped || ended.loaded)
+            .await
+            .map_err(|_| RefreshError::Stopped)?;
+        if ended.loaded {
+            Ok(())
+        } else {
+            Err(RefreshError::Stopped)
+        }
+    }
+
+    /// Takes over what this node has published itself.
+    pub fn apply(&self, committed: &Committed) {
+        self.insert(&committed.id, &committed.details);
+    }
+
+    /// Takes over a version that was found in the store.
+    pub fn insert(&self, id: &ComponentId, summary: &VersionSummary) {
+        self.replace(|current| (!current.contains(id)).then(|| current.with_version(id, summary)));
+    }
+
+    /// How the watch is doing.
+    pub fn status(&self) -> WatchStatus {
+        lock(&self.0.status).clone()
+    }
+
+    /// The catalog that is kept.
+    pub fn catalog(&self) -> &Arc<Catalog> {
+        &self.0.catalog
+    }
+
+    /// Where changes are told.
+    pub fn feed(&self) -> &Feed {
+        &self.0.feed
+    }
+
+    async fn poll(&self) {
+        let number = self.0.begun.fetch_add(1, Ordering::SeqCst) + 1;
+        let result = self.read().await;
+        let ended = Ended {
+            number,
+            ..self.report(result)
+        };
+        self.0.ended.send_modify(|last| {
+            let stopped = last.stopped;
+            *last = Ended { stopped, ..ended };
+        });
+    }
+
+    /// Reads once; twice when the manifests had to be mended first.
+    async fn read(&self) -> Result<Vec<String>, ReadError> {
+        let read = self.read_once().await?;
+        let alerts: Vec<String> = read.alerts.iter().map(ToString::to_string).collect();
+        if read.needs_rebuild {
+            let known = self.0.catalog.load_full();
+            let everything = ReconcileScope::Everything;
+            let report = self.0.store.reconcile(everything, Some(&known)).await?;
+            for (place, why) in &report.problems {
+                tracing::warn!(store.path = %place, error = %why, "could not mend a release");
+            }
+            self.read_once().await?;
+        }
+        Ok(alerts)
+    }
+
+    async fn read_once(&self) -> Result<CatalogRead, ReadError> {
+        let seen = lock(&self.0.seen).clone();
+        let read = self.0.store.read_catalog(seen.as_ref()).await?;
+        if let Some(snapshot) = &read.snapshot {
+            *lock(&self.0.seen) = Some(snapshot.revision().clone());
+            // What commits and look-ups brought since the read began stays.
+            self.replace(|current| Some(snapshot.union(current)));
+        }
+        Ok(read)
+    }
+
+    /// Replaces the catalog and tells the feed, unless there is nothing new. The first catalog is
+    /// no change.
+    fn replace(&self, next: impl FnOnce(&CatalogSnapshot) -> Option<CatalogSnapshot>) {
+        let _replacing = lock(&self.0.replacing);
+        let current = self.0.catalog.load_full();
+        let Some(next) = next(&current) else {
+            return;
+        };
+        let changes = if lock(&self.0.status).loaded {
+            CatalogSnapshot::difference(&current, &next)
+        } else {
+            Vec::new()
+        };
+        self.0.catalog.store(Arc::new(next));
+        self.0.feed.publish(changes);
+    }
+
+    /// Notes how a poll went.
+    fn report(&self, result: Result<Vec<String>, ReadError>) -> Ended {
+        let mut status = lock(&self.0.status);
+        status.polls += 1;
+        status.last_error = result.as_ref().err().map(|error| chain(error));
+        if let Ok(alerts) = result {
+            if status.failures > 0 {
+                tracing::info!("read the catalog again after {} failures", status.failures);
+            }
+            if alerts != status.alerts {
+                for alert in &alerts {
+                    tracing::error!("{alert}");
+                }
+            }
+            status.alerts = alerts;
+            status.failures = 0;
+            status.loaded = true;
+            status.last_success_ms = Some(self.0.store.clock().now_ms());
+        } else {
+            if status.failures == 0 {
+                let error = status.last_error.as_deref();
+                tracing::warn!(error, "could not read the catalog; kept the last good one");
+            }
+            status.failures += 1;
+        }
+        Ended {
+            error: status.last_error.clone(),
+            loaded: status.loaded,
+            ..Ended::default()
+        }
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// An error with its causes.
+fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(current) = cause {
+        text.push_str(": ");
+        text.push_str(&current.to_string());
+        cause = current.source();
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests;
