@@ -1,0 +1,219 @@
+//! The client itself: where the registry is and how it is reached.
+
+use std::{fmt, sync::Arc, time::Duration};
+
+use reqwest::{Method, RequestBuilder, redirect};
+use rustls::crypto::{CryptoProvider, ring};
+use url::Url;
+
+/// A registry's gate admits publishers by the CLI and the Node version named in `user-agent`.
+const USER_AGENT: &str = concat!(
+    "ochre-client/",
+    env!("CARGO_PKG_VERSION"),
+    " oc-cli-0.50.61/v22.0.0-ochre"
+);
+
+/// Speaks to one registry; cheap to clone, clones share connections.
+///
+/// Redirects are not followed: a registry's answers are final.
+#[derive(Clone, Debug)]
+pub struct Client {
+    http: reqwest::Client,
+    registry: Url,
+    options: Arc<ClientOptions>,
+}
+
+/// How a registry is spoken to.
+#[derive(Clone, Debug)]
+pub struct ClientOptions {
+    /// Longest time for a whole exchange, publishing excepted. Default 30 s.
+    pub timeout: Duration,
+    /// Longest time for a whole publish, its upload included. Default 5 min.
+    pub publish_timeout: Duration,
+    /// Sent when publishing; other exchanges need none.
+    pub credentials: Option<Credentials>,
+    /// The `user-agent` header. The default names a CLI version that registries with a version
+    /// gate let publish.
+    pub user_agent: String,
+    /// Longest accepted answer, in bytes. Default 64 MiB.
+    pub answer_bytes_max: usize,
+}
+
+/// Who publishes. Its `Debug` shows no secret.
+#[derive(Clone)]
+pub enum Credentials {
+    /// HTTP basic authentication.
+    Basic {
+        /// User name; without a colon.
+        username: String,
+        /// Password.
+        password: String,
+    },
+    /// `Authorization: Bearer <token>`.
+    Bearer(String),
+}
+
+/// Why a client could not be made.
+#[derive(Debug, thiserror::Error)]
+pub enum ClientError {
+    /// The text is no absolute `http` or `https` URL.
+    #[error("`{0}` is no URL of a registry")]
+    RegistryUrl(String),
+    /// The HTTP client refused its options, or the system's root certificates are unreadable.
+    #[error("HTTP client could not be made")]
+    Http(#[source] reqwest::Error),
+}
+
+// === impl Client ===
+
+impl Client {
+    /// Makes a client of the registry at `registry_url`, prefix included; connects to nothing yet.
+    ///
+    /// # Errors
+    ///
+    /// [`ClientError::RegistryUrl`] for a text that is no `http(s)` URL; [`ClientError::Http`]
+    /// when the HTTP client cannot be made.
+    pub fn new(registry_url: &str, options: ClientOptions) -> Result<Self, ClientError> {
+        let registry = Url::parse(registry_url)
+            .ok()
+            .filter(|url| matches!(url.scheme(), "http" | "https") && url.has_host())
+            .ok_or_else(|| ClientError::RegistryUrl(registry_url.to_owned()))?;
+        if CryptoProvider::get_default().is_none() {
+            // Losing this race means that somebody else installed one: as good.
+            let _ = ring::default_provider().install_default();
+        }
+        let http = reqwest::Client::builder()
+            .user_agent(&options.user_agent)
+            .redirect(redirect::Policy::none())
+            .build()
+            .map_err(ClientError::Http)?;
+        Ok(Self {
+            http,
+            registry,
+            options: Arc::new(options),
+        })
+    }
+
+    /// The registry's URL with `segments` appended; `None` when one of them cannot be a segment.
+    pub(crate) fn url(&self, segments: &[&str]) -> Option<Url> {
+        // URL parsers remove these, which would silently ask for something else.
+        if segments
+            .iter()
+            .any(|segment| matches!(*segment, "." | ".." | ""))
+        {
+            return None;
+        }
+        let mut url = self.registry.clone();
+        url.set_query(None);
+        url.set_fragment(None);
+        url.path_segments_mut()
+            .ok()?
+            .pop_if_empty()
+            .extend(segments);
+        Some(url)
+    }
+
+    /// The registry's own URL.
+    pub(crate) fn root(&self) -> &Url {
+        &self.registry
+    }
+
+    pub(crate) fn request(&self, method: Method, url: Url) -> RequestBuilder {
+        self.http.request(method, url).timeout(self.options.timeout)
+    }
+
+    pub(crate) fn options(&self) -> &ClientOptions {
+        &self.options
+    }
+}
+
+// === impl ClientOptions ===
+
+impl Default for ClientOptions {
+    fn default() -> Self {
+        Self {
+            timeout: Duration::from_secs(30),
+            publish_timeout: Duration::from_mins(5),
+            credentials: None,
+            user_agent: USER_AGENT.to_owned(),
+            answer_bytes_max: 64 * 1024 * 1024,
+        }
+    }
+}
+
+// === impl Credentials ===
+
+impl Credentials {
+    pub(crate) fn apply(&self, request: RequestBuilder) -> RequestBuilder {
+        match self {
+            Self::Basic { username, password } => request.basic_auth(username, Some(password)),
+            Self::Bearer(token) => request.bearer_auth(token),
+        }
+    }
+}
+
+impl fmt::Debug for Credentials {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Basic { username, .. } => formatter
+                .debug_struct("Basic")
+                .field("username", username)
+                .finish_non_exhaustive(),
+            Self::Bearer(_) => formatter.debug_struct("Bearer").finish_non_exhaustive(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn client(registry_url: &str) -> Client {
+        Client::new(registry_url, ClientOptions::default()).unwrap()
+    }
+
+    #[test]
+    fn segments_are_appended_below_the_prefix() {
+        for registry in [
+            "http://localhost:3000/oc",
+            "http://localhost:3000/oc/?x=1#y",
+        ] {
+            let url = client(registry).url(&["hello", "^1.0.0 || a/b"]).unwrap();
+            assert_eq!(
+                url.as_str(),
+                "http://localhost:3000/oc/hello/^1.0.0%20||%20a%2Fb"
+            );
+        }
+    }
+
+    #[test]
+    fn segments_that_a_url_would_lose_are_refused() {
+        for segment in ["", ".", ".."] {
+            assert_eq!(client("http://localhost/").url(&["hello", segment]), None);
+        }
+    }
+
+    #[test]
+    fn only_http_urls_are_registries() {
+        for text in [
+            "localhost:3000",
+            "ftp://localhost/",
+            "",
+            "file:///tmp",
+            "http://",
+        ] {
+            let made = Client::new(text, ClientOptions::default());
+            assert!(matches!(made, Err(ClientError::RegistryUrl(_))), "{text}");
+        }
+    }
+
+    #[test]
+    fn debug_output_shows_no_secret() {
+        let basic = Credentials::Basic {
+            username: "ada".to_owned(),
+            password: "hidden".to_owned(),
+        };
+        let both = format!("{basic:?} {:?}", Credentials::Bearer("hidden".to_owned()));
+        assert!(both.contains("ada") && !both.contains("hidden"), "{both}");
+    }
+}
