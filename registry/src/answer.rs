@@ -1,0 +1,262 @@
+//! A rendering as HTTP: body, status, headers, cookies, caching.
+
+use actix_web::{
+    HttpRequest, HttpResponse, HttpResponseBuilder,
+    http::{
+        StatusCode,
+        header::{
+            CACHE_CONTROL, CONTENT_TYPE, ETAG, HeaderName, HeaderValue, IF_NONE_MATCH, RETRY_AFTER,
+            SET_COOKIE, VARY,
+        },
+    },
+};
+use bytes::Bytes;
+use ochre_engine::driver::Cookie;
+use ochre_model::Clock;
+
+use crate::{
+    cookie, etag,
+    json_object::JsonObject,
+    render::{Content, Info, RENDER_ERROR, Rendering, Success},
+};
+
+/// Request headers that decide which kind of answer a caller gets.
+const VARIES_BY: &str = "Accept, Accept-Language, Templates, User-Agent";
+
+/// Response headers that are the connection's or the registry's own, never a component's.
+const WITHHELD: [&str; 12] = [
+    "connection",
+    "content-encoding",
+    "content-length",
+    "date",
+    "keep-alive",
+    "proxy-authenticate",
+    "proxy-connection",
+    "te",
+    "trailer",
+    "transfer-encoding",
+    "upgrade",
+    "x-content-type-options",
+];
+
+/// JSON of everything that is answered by OC's routes.
+const JSON: HeaderValue = HeaderValue::from_static("application/json; charset=utf-8");
+
+/// The body of a rendering, as a single answer or as `response` in a batch.
+pub(crate) fn body(rendering: &Rendering, base_url: &str) -> Bytes {
+    match rendering {
+        Rendering::Info(info) => info_body(info),
+        Rendering::Success(success) => success_body(success, base_url),
+        Rendering::Failure(failure) => failure.body(),
+    }
+}
+
+fn info_body(info: &Info) -> Bytes {
+    let mut body = JsonObject::with_capacity(128);
+    body.member("type", "oc-component");
+    body.member("version", &info.version);
+    body.member("requestVersion", &info.requested);
+    body.member("name", &info.name);
+    body.finish()
+}
+
+fn success_body(success: &Success, base_url: &str) -> Bytes {
+    let release = &success.release;
+    let length = match &success.content {
+        Content::Html(html) => html.len() + html.len() / 8,
+        Content::Model(model) => model.len(),
+    };
+    let mut body = JsonObject::with_capacity(length + 512);
+    body.member("baseUrl", base_url);
+    body.member("type", "oc-component");
+    body.member("version", release.id.version.as_str());
+    body.member("requestVersion", &success.requested);
+    body.member("name", release.id.name.as_str());
+    let mode = match success.content {
+        Content::Html(_) => "rendered",
+        Content::Model(_) => "unrendered",
+    };
+    body.member("renderMode", mode);
+    if let Some(href) = &success.href {
+        body.member("href", href);
+    }
+    match &success.content {
+        Content::Html(html) => body.member("html", html),
+        Content::Model(model) => {
+            body.raw_member("data", model);
+            let template = &release.manifest.oc().files.template;
+            let mut pointer = JsonObject::with_capacity(256);
+            pointer.member("src", &release.template_url);
+            pointer.member("type", &template.template_type);
+            pointer.member("key", &template.hash_key);
+            body.raw_member("template", &pointer.finish());
+        }
+    }
+    body.finish()
+}
+
+/// Headers and cookies of a rendering, checked, ready to be sent.
+///
+/// # Errors
+///
+/// OC's text for a header or cookie that cannot be sent.
+pub(crate) fn component_headers(
+    headers: &[(String, String)],
+    cookies: &[Cookie],
+    clock: &dyn Clock,
+) -> Result<Vec<(HeaderName, HeaderValue)>, String> {
+    let mut checked = Vec::with_capacity(headers.len() + cookies.len());
+    for (name, value) in headers {
+        if WITHHELD.contains(&name.as_str()) || name.starts_with("access-control-") {
+            tracing::debug!(header = name, "component set a header that is not its own");
+            continue;
+        }
+        let header = HeaderName::from_bytes(name.as_bytes()).map_err(|_| {
+            format!("TypeError [ERR_INVALID_HTTP_TOKEN]: Header name must be a valid HTTP token [\"{name}\"]")
+        })?;
+        let value = HeaderValue::from_str(value).map_err(|_| {
+            format!("TypeError [ERR_INVALID_CHAR]: Invalid character in header content [\"{name}\"]")
+        })?;
+        checked.push((header, value));
+    }
+    for cookie in cookies {
+        let text = cookie::serialize(cookie, clock.now_ms())?;
+        let value = HeaderValue::from_str(&text)
+            .map_err(|_| "TypeError: argument val is invalid".to_owned())?;
+        checked.push((SET_COOKIE, value));
+    }
+    Ok(checked)
+}
+
+/// Answers one component.
+pub(crate) fn respond(
+    request: &HttpRequest,
+    rendering: &Rendering,
+    base_url: &str,
+    clock: &dyn Clock,
+) -> HttpResponse {
+    let (status, headers, cookies) = match rendering {
+        Rendering::Info(_) => (200, &[][..], &[][..]),
+        Rendering::Success(success) => (200, &success.headers[..], &success.cookies[..]),
+        Rendering::Failure(failure) => (failure.status(), &[][..], failure.cookies()),
+    };
+    let component_headers = match component_headers(headers, cookies, clock) {
+        Ok(component_headers) => component_headers,
+        Err(text) => return render_error(&label(rendering), &text),
+    };
+    let body = body(rendering, base_url);
+    if let Rendering::Failure(failure) = rendering {
+        return failed(status, body, component_headers, failure.is_temporary());
+    }
+    let id = match rendering {
+        Rendering::Success(success) => success.render_id.as_deref(),
+        _ => None,
+    };
+    let tag = id.map_or_else(|| etag::strong(&body), |id| etag::weak_without(&body, id));
+    succeeded(request, body, &tag, component_headers)
+}
+
+/// Answers JSON that is the same for everyone who asks alike: tagged, and revalidated each time.
+pub(crate) fn json(request: &HttpRequest, body: Bytes) -> HttpResponse {
+    let tag = etag::strong(&body);
+    succeeded(request, body, &tag, Vec::new())
+}
+
+/// Answers that a result cannot be sent.
+pub(crate) fn render_error(labels: &str, text: &str) -> HttpResponse {
+    let mut body = JsonObject::with_capacity(256);
+    body.member("code", RENDER_ERROR);
+    body.member("error", &format!("Render Error for {labels}: {text}"));
+    failed(500, body.finish(), Vec::new(), false)
+}
+
+/// `name@version` of a rendering; OC says `undefined` where no version was resolved.
+pub(crate) fn label(rendering: &Rendering) -> String {
+    match rendering {
+        Rendering::Info(info) => format!("{}@{}", info.name, info.version),
+        Rendering::Success(success) => success.release.id.to_string(),
+        Rendering::Failure(failure) => format!("{}@undefined", failure.name()),
+    }
+}
+
+/// Answers a failure of one of OC's routes: never kept by caches.
+pub(crate) fn failed(
+    status: u16,
+    body: Bytes,
+    headers: Vec<(HeaderName, HeaderValue)>,
+    is_temporary: bool,
+) -> HttpResponse {
+    let tag = etag::strong(&body);
+    let mut response = builder(status);
+    for (name, value) in headers {
+        response.append_header((name, value));
+    }
+    response.insert_header((CONTENT_TYPE, JSON));
+    response.insert_header((ETAG, tag));
+    response.insert_header((VARY, HeaderValue::from_static(VARIES_BY)));
+    response.insert_header((CACHE_CONTROL, HeaderValue::from_static("no-store")));
+    if is_temporary {
+        response.insert_header((RETRY_AFTER, HeaderValue::from_static("1")));
+    }
+    response.body(body)
+}
+
+/// Answers 200, or 304 to a caller that has this very answer.
+///
+/// What the component set wins over the defaults, but for `Vary`, which is joined.
+fn succeeded(
+    request: &HttpRequest,
+    body: Bytes,
+    tag: &str,
+    headers: Vec<(HeaderName, HeaderValue)>,
+) -> HttpResponse {
+    let sets_cookie = headers.iter().any(|(name, _)| name == SET_COOKIE);
+    let has = |wanted: &HeaderName| headers.iter().find(|(name, _)| name == wanted);
+    let own_tag = has(&ETAG).and_then(|(_, value)| value.to_str().ok()).unwrap_or(tag);
+    let is_fresh = is_fresh(request, own_tag);
+    let mut response = builder(if is_fresh { 304 } else { 200 });
+    if !is_fresh && has(&CONTENT_TYPE).is_none() {
+        response.insert_header((CONTENT_TYPE, JSON));
+    }
+    response.insert_header((VARY, HeaderValue::from_static(VARIES_BY)));
+    if has(&ETAG).is_none() {
+        response.insert_header((ETAG, tag));
+    }
+    if has(&CACHE_CONTROL).is_none() {
+        let value = if sets_cookie { "private, no-cache" } else { "no-cache" };
+        response.insert_header((CACHE_CONTROL, HeaderValue::from_static(value)));
+    }
+    for (name, value) in headers {
+        if name != CONTENT_TYPE {
+            response.append_header((name, value));
+        } else if !is_fresh {
+            response.insert_header((name, with_charset(value)));
+        }
+    }
+    if is_fresh { response.finish() } else { response.body(body) }
+}
+
+/// Express adds a charset to text types that have none.
+fn with_charset(value: HeaderValue) -> HeaderValue {
+    let is_bare_text = value
+        .to_str()
+        .is_ok_and(|text| text.starts_with("text/") && !text.contains("charset"));
+    if !is_bare_text {
+        return value;
+    }
+    let text = format!("{}; charset=utf-8", value.to_str().unwrap_or_default());
+    HeaderValue::from_str(&text).unwrap_or(value)
+}
+
+/// Whether the caller may use what it has. Source: npm `fresh`.
+fn is_fresh(request: &HttpRequest, tag: &str) -> bool {
+    let header = |name| request.headers().get(name).and_then(|value| value.to_str().ok());
+    let reloads = header(&CACHE_CONTROL).is_some_and(|value| {
+        value.split(',').any(|part| part.trim().eq_ignore_ascii_case("no-cache"))
+    });
+    !reloads && header(&IF_NONE_MATCH).is_some_and(|given| etag::matches(given, tag))
+}
+
+fn builder(status: u16) -> HttpResponseBuilder {
+    HttpResponse::build(StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR))
+}

@@ -1,0 +1,387 @@
+//! The one composition root: builds every part from the settings, binds, serves, drains.
+
+use std::{
+    io,
+    net::{SocketAddr, TcpListener},
+    sync::Arc,
+    time::Duration,
+};
+
+use actix_web::{App as HttpApp, HttpServer, dev::Server, middleware::from_fn, web};
+use ochre_cdn_sync::{Feed, Lookup, Watch};
+use ochre_engine::{
+    driver::Driver,
+    quickjs::{QuickJsDriver, StartError},
+};
+use ochre_model::{Clock, SystemClock, Version};
+use ochre_store::{Backend, Catalog, ComponentStore, OpenError};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+use crate::{
+    assets::Assets,
+    auth::Authenticator,
+    body::BodyLimits,
+    discovery::Discovery,
+    egress::Egress,
+    extract::ExtractSettings,
+    handlers::batch::BatchLimits,
+    metrics::Metrics,
+    middleware::{self, Edge},
+    packs::{PackError, Packs},
+    public_path::PublicPaths,
+    publish::{Publisher, PublisherParts},
+    readiness::Readiness,
+    release::{Releases, ReleasesConfig},
+    render::{RenderOptions, RenderParts, Renderer},
+    routes, samples,
+    settings::Settings,
+    tasks::{self, TaskParts},
+    telemetry::Chain,
+};
+
+/// Longest wait for the first read of the manifest before the node serves without it.
+const FIRST_READ: Duration = Duration::from_secs(30);
+
+/// A node, bound and ready to serve.
+#[derive(Debug)]
+pub struct App {
+    listener: TcpListener,
+    parts: Parts,
+    settings: Settings,
+    stop: CancellationToken,
+    tasks: TaskTracker,
+}
+
+/// Why a node did not start.
+#[derive(Debug, thiserror::Error)]
+pub enum BuildError {
+    /// The address is in use, or not this machine's.
+    #[error("cannot listen on {address}: choose another address with --listen or `http.listen`")]
+    Bind {
+        /// The address.
+        address: SocketAddr,
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
+    /// The store cannot be opened.
+    #[error("store cannot be opened")]
+    Store(#[from] OpenError),
+    /// The engine cannot be started.
+    #[error("JavaScript engine cannot be started")]
+    Engine(#[from] StartError),
+    /// The HTTP client of `fetch` cannot be built.
+    #[error("HTTP client cannot be built")]
+    Egress(#[from] reqwest::Error),
+    /// A setting that passed its check after all cannot be used.
+    #[error("`http.oc_version` is no version")]
+    OcVersion(#[from] ochre_model::VersionError),
+    /// Metric families clash.
+    #[error("metrics cannot be registered")]
+    Metrics(#[from] prometheus::Error),
+}
+
+/// Everything that handlers use, each as its own `web::Data`.
+#[derive(Clone, Debug)]
+struct Parts {
+    store: ComponentStore,
+    clock: Arc<dyn Clock>,
+    metrics: Arc<Metrics>,
+    renderer: Arc<Renderer>,
+    publisher: Arc<Publisher>,
+    assets: Arc<Assets>,
+    discovery: Arc<Discovery>,
+    readiness: Arc<Readiness>,
+    authenticator: Arc<Authenticator>,
+}
+
+/// What is followed and kept of the store.
+struct Replica {
+    catalog: Arc<Catalog>,
+    watch: Watch,
+    lookup: Lookup,
+}
+
+// === impl App ===
+
+impl App {
+    /// Builds every part, binds the listener and reads the manifest once.
+    ///
+    /// # Errors
+    ///
+    /// [`BuildError`]. A store that does not answer is no error: the node starts, and is not ready
+    /// until it does.
+    pub async fn build(settings: Settings) -> Result<Self, BuildError> {
+        let address = settings.http.listen;
+        let listener = TcpListener::bind(address)
+            .map_err(|source| BuildError::Bind { address, source })?;
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+        let metrics = Arc::new(Metrics::new(env!("CARGO_PKG_VERSION"))?);
+        let store = open(&settings, &clock, &metrics)?;
+        let is_writable = self_test(&store).await;
+        let stop = CancellationToken::new();
+        let tasks = TaskTracker::new();
+        let replica = replicate(&store, &settings, (&tasks, &stop)).await;
+
+        let packs = Arc::new(Packs::new(store.clone(), settings.templates.clone()));
+        let releases = Arc::new(Releases::new(releases_config(&settings, &store, &packs, &metrics)));
+        let renderer =
+            renderer(&settings, &replica, (&releases, &packs, &metrics), store.kind())?;
+        let assets = Arc::new(Assets::new(
+            (store.clone(), Arc::clone(&replica.catalog), replica.lookup.clone()),
+            settings.cache.assets.as_u64(),
+            Arc::clone(&metrics),
+        ));
+        let publisher = Arc::new(Publisher::new(
+            PublisherParts {
+                store: store.clone(),
+                watch: replica.watch.clone(),
+                assets: Arc::clone(&assets),
+                clock: Arc::clone(&clock),
+                metrics: Arc::clone(&metrics),
+                oc_version: settings.http.oc_version.parse()?,
+                is_writable,
+            },
+            settings.publish.clone(),
+        ));
+        let discovery = Arc::new(Discovery::new(
+            Arc::clone(&replica.catalog),
+            Arc::clone(&releases),
+            Arc::clone(&renderer),
+            (settings.discovery.clone(), settings.http.oc_version.clone()),
+        ));
+        let readiness = Arc::new(Readiness::new(
+            replica.watch.clone(),
+            Arc::clone(&clock),
+            is_writable,
+        ));
+        let task_parts = TaskParts {
+            watch: replica.watch.clone(),
+            feed: replica.watch.feed().clone(),
+            catalog: Arc::clone(&replica.catalog),
+            store: store.clone(),
+            releases,
+            metrics: Arc::clone(&metrics),
+            is_writable,
+        };
+        tasks::start(task_parts, settings.tasks.reconcile_interval, (&tasks, &stop));
+        let parts = Parts {
+            store,
+            clock,
+            metrics,
+            renderer,
+            publisher,
+            assets,
+            discovery,
+            readiness,
+            authenticator: Arc::new(Authenticator::new(&settings.auth)),
+        };
+        publish_samples(&settings, &replica.catalog, &parts).await;
+        Ok(Self { listener, parts, settings, stop, tasks })
+    }
+
+    /// Serves until `signal` is there, then drains: readiness first, requests in flight, publishes.
+    ///
+    /// # Errors
+    ///
+    /// When the server cannot be started or fails.
+    pub async fn run_until(self, signal: impl Future<Output = ()>) -> io::Result<()> {
+        let Self { listener, parts, settings, stop, tasks } = self;
+        let http = &settings.http;
+        let server = serve(listener, &parts, &settings)?;
+        let handle = server.handle();
+        tracing::info!(url = http.public_url(), "listening");
+        let drain = async {
+            signal.await;
+            tracing::info!("stopping: no new requests, those in flight are finished");
+            parts.readiness.drain();
+            tokio::time::sleep(http.drain_delay).await;
+            handle.stop(true).await;
+        };
+        let (served, ()) = tokio::join!(server, drain);
+        if !parts.store.committer().drain(http.shutdown_timeout).await {
+            tracing::error!("a publish did not finish in time; another node will finish it");
+        }
+        stop.cancel();
+        tasks.wait().await;
+        tracing::info!("stopped");
+        served
+    }
+}
+
+/// Fetches a template pack into the store of `settings`.
+///
+/// # Errors
+///
+/// When the store cannot be opened, or as [`PackError`].
+pub async fn install_template(settings: &Settings, template_type: &str) -> anyhow::Result<()> {
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let metrics = Arc::new(Metrics::new(env!("CARGO_PKG_VERSION"))?);
+    let store = open(settings, &clock, &metrics)?;
+    let packs = Packs::new(store, settings.templates.clone());
+    let pack = packs.install(template_type).await.map_err(|error: PackError| error)?;
+    tracing::info!(
+        template.r#type = &*pack.template_type,
+        template.version = &*pack.version,
+        "template pack is in the store"
+    );
+    Ok(())
+}
+
+fn open(
+    settings: &Settings,
+    clock: &Arc<dyn Clock>,
+    metrics: &Arc<Metrics>,
+) -> Result<ComponentStore, OpenError> {
+    // One TLS provider for the process; a second app in it finds the first one's.
+    let _already_installed = rustls::crypto::ring::default_provider().install_default();
+    let observer = Arc::clone(metrics) as Arc<dyn ochre_store::StoreObserver>;
+    ComponentStore::open(&settings.storage, Arc::clone(clock), Some(observer))
+}
+
+/// Whether the store keeps conditional writes apart, so that publishing is safe.
+async fn self_test(store: &ComponentStore) -> bool {
+    match store.probe().await {
+        Ok(()) => true,
+        Err(error) => {
+            tracing::error!(
+                error = %Chain(&error),
+                "the store failed its self-test: components are served, publishing is refused"
+            );
+            false
+        }
+    }
+}
+
+/// Follows the shared manifest, and waits until it was read once.
+async fn replicate(
+    store: &ComponentStore,
+    settings: &Settings,
+    (tasks, stop): (&TaskTracker, &CancellationToken),
+) -> Replica {
+    let catalog = Arc::new(Catalog::default());
+    let watch = Watch::new(store.clone(), Arc::clone(&catalog), Feed::new(), &settings.sync);
+    let lookup = Lookup::new(store.clone(), watch.clone(), &settings.sync);
+    let (polling, stop) = (watch.clone(), stop.clone());
+    tasks.spawn(async move { polling.run(stop).await });
+    let first = tokio::time::timeout(FIRST_READ, watch.refresh()).await;
+    match first {
+        Ok(Ok(())) => {}
+        Ok(Err(error)) => {
+            tracing::error!(error = %Chain(&error), "the shared manifest could not be read yet");
+        }
+        Err(_) => tracing::error!("the shared manifest was not read in time; trying on"),
+    }
+    Replica { catalog, watch, lookup }
+}
+
+fn releases_config(
+    settings: &Settings,
+    store: &ComponentStore,
+    packs: &Arc<Packs>,
+    metrics: &Arc<Metrics>,
+) -> ReleasesConfig {
+    ReleasesConfig {
+        store: store.clone(),
+        packs: Arc::clone(packs),
+        paths: PublicPaths::new(
+            settings.storage.public_url.as_deref(),
+            &settings.storage.components_dir,
+            &settings.http.public_url(),
+        ),
+        environment: settings.render.env.clone(),
+        concurrency: settings.render.component_concurrency,
+        capacity: settings.cache.releases.as_u64(),
+        metrics: Arc::clone(metrics),
+    }
+}
+
+fn renderer(
+    settings: &Settings,
+    replica: &Replica,
+    (releases, packs, metrics): (&Arc<Releases>, &Arc<Packs>, &Arc<Metrics>),
+    store_kind: &'static str,
+) -> Result<Arc<Renderer>, BuildError> {
+    let driver: Arc<dyn Driver> = Arc::new(QuickJsDriver::start(settings.quickjs())?);
+    let parts = RenderParts {
+        catalog: Arc::clone(&replica.catalog),
+        lookup: replica.lookup.clone(),
+        releases: Arc::clone(releases),
+        driver,
+        packs: Arc::clone(packs),
+        egress: Egress::new(&settings.fetch)?,
+        metrics: Arc::clone(metrics),
+    };
+    let options = RenderOptions {
+        settings: settings.render.clone(),
+        limits: settings.call_limits(),
+        base_url: Arc::from(settings.http.public_url()),
+        oc_version: settings.http.oc_version.parse::<Version>()?,
+        store_kind,
+        expose_stacks: settings.errors.expose_stacks,
+    };
+    Ok(Arc::new(Renderer::new(parts, options)))
+}
+
+async fn publish_samples(settings: &Settings, catalog: &Catalog, parts: &Parts) {
+    let is_folder = settings.storage.backend == Backend::Folder;
+    if !settings.samples.publish || !is_folder || !catalog.load().is_empty() {
+        return;
+    }
+    let url = settings.http.public_url();
+    for name in samples::publish(&parts.publisher).await {
+        tracing::info!("published the sample component {name}: try {url}{name}");
+    }
+}
+
+fn serve(listener: TcpListener, parts: &Parts, settings: &Settings) -> io::Result<Server> {
+    let parts = parts.clone();
+    let http = settings.http.clone();
+    let bytes = |size: bytesize::ByteSize| usize::try_from(size.as_u64()).unwrap_or(usize::MAX);
+    let edge = Arc::new(Edge::new(&settings.cors, bytes(http.url_max), Arc::clone(&parts.metrics)));
+    let body_limits = BodyLimits { length: bytes(http.body_max), time: http.body_timeout };
+    let batch_limits = BatchLimits {
+        entries: http.batch_max,
+        concurrency: http.batch_concurrency,
+        deadline: http.batch_deadline,
+    };
+    let extract = ExtractSettings {
+        withheld_headers: settings
+            .render
+            .withheld_headers
+            .iter()
+            .map(|name| name.to_ascii_lowercase())
+            .collect(),
+    };
+    let prefix = http.prefix.clone();
+    let server = HttpServer::new(move || {
+        let prefix = prefix.clone();
+        HttpApp::new()
+            .app_data(web::Data::from(Arc::clone(&parts.renderer)))
+            .app_data(web::Data::from(Arc::clone(&parts.publisher)))
+            .app_data(web::Data::from(Arc::clone(&parts.assets)))
+            .app_data(web::Data::from(Arc::clone(&parts.discovery)))
+            .app_data(web::Data::from(Arc::clone(&parts.readiness)))
+            .app_data(web::Data::from(Arc::clone(&parts.authenticator)))
+            .app_data(web::Data::from(Arc::clone(&parts.metrics)))
+            .app_data(web::Data::from(Arc::clone(&parts.clock)))
+            .app_data(web::Data::from(Arc::clone(&edge)))
+            .app_data(web::Data::new(body_limits))
+            .app_data(web::Data::new(batch_limits))
+            .app_data(web::Data::new(extract.clone()))
+            .wrap(from_fn(middleware::finish))
+            .configure(|config| routes::configure(config, &prefix))
+    })
+    .workers(if http.workers == 0 { cores() } else { http.workers })
+    .max_connections(http.connections_max)
+    .client_request_timeout(http.header_timeout)
+    .keep_alive(http.keep_alive)
+    .shutdown_timeout(http.shutdown_timeout.as_secs().max(1))
+    .disable_signals()
+    .listen(listener)?;
+    Ok(server.run())
+}
+
+fn cores() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from)
+}

@@ -1,0 +1,239 @@
+//! Static files of releases, served by the node itself when no CDN does.
+
+mod encoding;
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use moka::future::Cache;
+use ochre_cdn_sync::Lookup;
+use ochre_model::ComponentId;
+use ochre_store::{Catalog, ComponentStore, ReadError, media_type};
+use sha2::{Digest, Sha256};
+use tokio::sync::Semaphore;
+use tracing::Instrument;
+
+use crate::{metrics::Metrics, telemetry::Chain};
+
+pub use encoding::Encoding;
+
+/// Shorter files are not compressed: the head of the answer is longer than what is saved.
+const COMPRESS_MIN: usize = 512;
+
+/// Longer files are sent as they are: compressing them would hold memory for too long.
+const COMPRESS_MAX: usize = 16 * 1024 * 1024;
+
+/// Most bytes of one file that is kept in memory.
+const CACHED_MAX: usize = 4 * 1024 * 1024;
+
+/// One file in one encoding.
+#[derive(Clone, Debug)]
+pub struct Asset {
+    /// The bytes as they are sent.
+    pub body: Bytes,
+    /// Strong entity tag of these bytes.
+    pub etag: Arc<str>,
+    /// Content type, when the suffix tells one.
+    pub content_type: Option<&'static str>,
+    /// `Content-Encoding`, when there is one.
+    pub encoding: Option<&'static str>,
+}
+
+/// Why there is no file.
+#[derive(Debug, thiserror::Error)]
+pub enum AssetError {
+    /// No such public file of a published release.
+    #[error("there is no such file")]
+    NotFound,
+    /// The bytes in the store are not the published ones.
+    #[error("file is damaged in the store and is not served")]
+    Integrity(#[source] ReadError),
+    /// The store cannot be asked now.
+    #[error("component storage is not available")]
+    Unavailable(#[source] Box<dyn std::error::Error + Send + Sync>),
+}
+
+/// Static files, from memory or the store.
+#[derive(Debug)]
+pub struct Assets {
+    store: ComponentStore,
+    catalog: Arc<Catalog>,
+    lookup: Lookup,
+    cache: Cache<AssetKey, Asset>,
+    preparing: Arc<Semaphore>,
+    metrics: Arc<Metrics>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+struct AssetKey {
+    id: ComponentId,
+    path: Box<str>,
+    encoding: Encoding,
+}
+
+// === impl Assets ===
+
+impl Assets {
+    /// Starts with nothing in memory; `capacity` in bytes.
+    pub fn new(
+        (store, catalog, lookup): (ComponentStore, Arc<Catalog>, Lookup),
+        capacity: u64,
+        metrics: Arc<Metrics>,
+    ) -> Self {
+        let cache = Cache::builder()
+            .max_capacity(capacity)
+            .weigher(|key: &AssetKey, asset: &Asset| {
+                u32::try_from(asset.body.len() + key.path.len() + 256).unwrap_or(u32::MAX)
+            })
+            .build();
+        Self {
+            store,
+            catalog,
+            lookup,
+            cache,
+            preparing: Arc::new(Semaphore::new(1)),
+            metrics,
+        }
+    }
+
+    /// A file in the best of the encodings that the caller takes.
+    ///
+    /// # Errors
+    ///
+    /// [`AssetError`]; private files are not found.
+    pub async fn get(
+        &self,
+        id: &ComponentId,
+        path: &str,
+        encoding: Encoding,
+    ) -> Result<Asset, AssetError> {
+        if ochre_store::is_private(path) || !self.is_published(id).await? {
+            return Err(AssetError::NotFound);
+        }
+        let encoding = if is_compressible(path) { encoding } else { Encoding::Identity };
+        let key = |encoding| AssetKey {
+            id: id.clone(),
+            path: path.into(),
+            encoding,
+        };
+        if let Some(asset) = self.cache.get(&key(encoding)).await {
+            self.metrics.cache_asked("assets", true);
+            return Ok(asset);
+        }
+        self.metrics.cache_asked("assets", false);
+        let identity = self.load(key(Encoding::Identity)).await?;
+        let size = identity.body.len();
+        if encoding == Encoding::Identity || !(COMPRESS_MIN..=COMPRESS_MAX).contains(&size) {
+            return Ok(identity);
+        }
+        Ok(self.variant(key(encoding), identity).await)
+    }
+
+    /// Compresses the files of a release that was just published, in the background.
+    pub fn prepare(self: &Arc<Self>, id: ComponentId) {
+        let assets = Arc::clone(self);
+        let turns = Arc::clone(&self.preparing);
+        let work = async move {
+            let Ok(_turn) = turns.acquire_owned().await else {
+                return;
+            };
+            let files = match assets.store.list_files(&id).await {
+                Ok(files) => files,
+                Err(error) => {
+                    tracing::warn!(error = %Chain(&error), "static files were not prepared");
+                    return;
+                }
+            };
+            for file in files.iter().filter(|file| is_compressible(&file.path)) {
+                for encoding in Encoding::COMPRESSED {
+                    // A file that cannot be read now is prepared when it is asked for.
+                    let _prepared = assets.get(&id, &file.path, encoding).await;
+                }
+            }
+        };
+        tokio::spawn(work.instrument(tracing::info_span!("prepare_assets")));
+    }
+
+    async fn is_published(&self, id: &ComponentId) -> Result<bool, AssetError> {
+        if self.catalog.load().contains(id) {
+            return Ok(true);
+        }
+        let found = self.lookup.find(id).await;
+        found.map_err(|error| AssetError::Unavailable(Box::new(error)))
+    }
+
+    async fn load(&self, key: AssetKey) -> Result<Asset, AssetError> {
+        if let Some(asset) = self.cache.get(&key).await {
+            return Ok(asset);
+        }
+        let read = self.store.read_file(&key.id, &key.path).await;
+        let body = read.map_err(|error| match error {
+            ReadError::NotFound(_) => AssetError::NotFound,
+            ReadError::Integrity(_) => AssetError::Integrity(error),
+            error => AssetError::Unavailable(Box::new(error)),
+        })?;
+        let media = media_type(&key.path);
+        let asset = Asset {
+            etag: tag(&body),
+            content_type: media.content_type,
+            encoding: media.gzip.then_some("gzip"),
+            body,
+        };
+        self.keep(key, &asset).await;
+        Ok(asset)
+    }
+
+    /// The file in another encoding: from the store, or made now and kept there.
+    async fn variant(&self, key: AssetKey, identity: Asset) -> Asset {
+        let AssetKey { id, path, encoding } = &key;
+        let stored = self.store.read_variant(id, path, encoding.as_str()).await;
+        let body = if let Ok(Some(body)) = stored {
+            body
+        } else {
+            let Some(body) = encoding.compress(identity.body.clone()).await else {
+                return identity;
+            };
+            if let Err(error) = self
+                .store
+                .write_variant(id, path, encoding.as_str(), &body)
+                .await
+            {
+                tracing::debug!(error = %Chain(&error), "compressed file was not kept");
+            }
+            body
+        };
+        if body.len() >= identity.body.len() {
+            return identity;
+        }
+        let asset = Asset {
+            etag: tag(&body),
+            content_type: identity.content_type,
+            encoding: Some(encoding.as_str()),
+            body,
+        };
+        self.keep(key, &asset).await;
+        asset
+    }
+
+    async fn keep(&self, key: AssetKey, asset: &Asset) {
+        if asset.body.len() <= CACHED_MAX {
+            self.cache.insert(key, asset.clone()).await;
+        }
+    }
+}
+
+fn tag(body: &[u8]) -> Arc<str> {
+    let hash = hex::encode(Sha256::digest(body));
+    Arc::from(format!("\"{}\"", &hash[..32]))
+}
+
+/// Whether the suffix is one of text; images and fonts are compressed already.
+fn is_compressible(path: &str) -> bool {
+    let suffix = path.rsplit_once('.').map_or("", |(_, suffix)| suffix);
+    [
+        "css", "csv", "html", "js", "json", "map", "md", "mjs", "svg", "txt", "wasm",
+        "webmanifest", "xml",
+    ]
+    .iter()
+    .any(|other| other.eq_ignore_ascii_case(suffix))
+}

@@ -1,0 +1,220 @@
+//! What is published: the list, one component's information, the history.
+
+use std::sync::Arc;
+
+use futures::{StreamExt, stream};
+use ochre_model::ComponentId;
+use ochre_store::Catalog;
+use serde_json::{Map, Value, json};
+use time::{OffsetDateTime, macros::format_description};
+
+use crate::{
+    release::{Release, Releases},
+    render::{RenderFailure, Renderer},
+    settings::DiscoverySettings,
+};
+
+/// Releases read at once for a list that needs more than names.
+const CONCURRENCY: usize = 16;
+
+/// Members of `package.json` that `?meta` does not tell.
+const WITHHELD: [&str; 2] = ["dependencies", "devDependencies"];
+
+/// Lists and describes what is published.
+#[derive(Debug)]
+pub struct Discovery {
+    catalog: Arc<Catalog>,
+    releases: Arc<Releases>,
+    renderer: Arc<Renderer>,
+    settings: DiscoverySettings,
+    oc_version: String,
+}
+
+/// What a list is to hold.
+#[derive(Clone, Debug, Default)]
+pub struct ListQuery {
+    /// Only components of this state.
+    pub state: Option<String>,
+    /// `true` for the usual members, or a comma list of members of `package.json`.
+    pub meta: Option<String>,
+}
+
+// === impl Discovery ===
+
+impl Discovery {
+    /// Puts the parts together.
+    pub fn new(
+        catalog: Arc<Catalog>,
+        releases: Arc<Releases>,
+        renderer: Arc<Renderer>,
+        (settings, oc_version): (DiscoverySettings, String),
+    ) -> Self {
+        Self { catalog, releases, renderer, settings, oc_version }
+    }
+
+    /// The switches of `[discovery]`.
+    pub fn settings(&self) -> &DiscoverySettings {
+        &self.settings
+    }
+
+    /// The answer to `GET /`, in OC's shape.
+    ///
+    /// From memory alone, unless states or members of `package.json` are asked for.
+    pub async fn list(&self, query: &ListQuery) -> Value {
+        let meta = query
+            .meta
+            .as_deref()
+            .filter(|meta| !meta.is_empty() && *meta != "false" && self.settings.api);
+        let state = query.state.as_deref().filter(|state| !state.is_empty());
+        let base_url = self.renderer.base_url();
+        let components: Vec<Value> =
+            if meta.is_none() && state.is_none() && self.settings.experimental {
+                let catalog = self.catalog.load();
+                catalog
+                    .names()
+                    .map(|name| Value::String(format!("{base_url}{name}")))
+                    .collect()
+            } else {
+                self.newest()
+                    .await
+                    .iter()
+                    .filter(|release| self.is_listed(release, state))
+                    .map(|release| described(release, meta, base_url))
+                    .collect()
+            };
+        json!({
+            "href": base_url,
+            "ocVersion": self.oc_version,
+            "type": "oc-registry",
+            "components": components,
+        })
+    }
+
+    /// `package.json` of a release with all versions of its component.
+    ///
+    /// # Errors
+    ///
+    /// As for rendering; [`RenderFailure::error`] is OC's whole answer.
+    pub async fn info(&self, name: &str, requested: &str) -> Result<Value, RenderFailure> {
+        let release = self.renderer.resolve(name, requested).await?;
+        let mut info = release.manifest.raw().clone();
+        let versions: Vec<Value> = self
+            .catalog
+            .load()
+            .get(release.id.name.as_str())
+            .map(|component| {
+                let versions = component.versions().iter();
+                versions.map(|version| Value::String(version.to_string())).collect()
+            })
+            .unwrap_or_default();
+        info.insert("allVersions".into(), Value::Array(versions));
+        info.insert("requestVersion".into(), Value::String(requested.to_owned()));
+        Ok(Value::Object(info))
+    }
+
+    /// Every release, newest first; dates in UTC.
+    pub fn history(&self) -> Value {
+        let catalog = self.catalog.load();
+        let mut releases: Vec<(u64, Map<String, Value>)> = Vec::new();
+        for (name, component) in catalog.iter() {
+            for (version, details) in component.iter() {
+                let mut entry = Map::new();
+                entry.insert("name".into(), json!(name.as_str()));
+                entry.insert("version".into(), json!(version.as_str()));
+                if let Some(size) = details.template_size {
+                    entry.insert("templateSize".into(), json!(size));
+                }
+                let date = details.publish_date;
+                entry.insert("publishDate".into(), Value::String(date_text(date)));
+                releases.push((date, entry));
+            }
+        }
+        releases.sort_by_key(|(date, _)| std::cmp::Reverse(*date));
+        let releases: Vec<_> = releases.into_iter().map(|(_, entry)| entry).collect();
+        json!({ "componentsHistory": releases })
+    }
+
+    /// The newest release of each component; those that cannot be read are left out.
+    async fn newest(&self) -> Vec<Arc<Release>> {
+        let catalog = self.catalog.load();
+        let ids: Vec<ComponentId> = catalog
+            .iter()
+            .filter_map(|(name, component)| {
+                let version = ochre_model::resolve(component.versions(), "")?.clone();
+                Some(ComponentId { name: name.clone(), version })
+            })
+            .collect();
+        drop(catalog);
+        stream::iter(ids)
+            .map(|id| async move { self.releases.get(&id).await.ok() })
+            .buffered(CONCURRENCY)
+            .filter_map(|release| async move { release })
+            .collect()
+            .await
+    }
+
+    fn is_listed(&self, release: &Release, state: Option<&str>) -> bool {
+        let own = release.manifest.oc().state.as_deref();
+        (self.settings.experimental || own != Some("experimental"))
+            && state.is_none_or(|state| own == Some(state))
+    }
+}
+
+fn described(release: &Release, meta: Option<&str>, base_url: &str) -> Value {
+    let href = format!("{base_url}{}", release.id.name);
+    let raw = release.manifest.raw();
+    let mut described = Map::new();
+    match meta {
+        None => return Value::String(href),
+        Some("true") => {
+            let oc = release.manifest.oc();
+            described.insert("href".into(), Value::String(href));
+            for key in ["name", "version", "author", "description"] {
+                described.extend(raw.get(key).map(|value| (key.to_owned(), value.clone())));
+            }
+            described.extend(oc.state.clone().map(|state| ("state".into(), json!(state))));
+            let keywords = raw.get("keywords").cloned();
+            described.insert("keywords".into(), keywords.unwrap_or_else(|| json!([])));
+            let date = oc.date.and_then(iso_date);
+            described.extend(date.map(|date| ("publishDate".into(), json!(date))));
+        }
+        Some(list) => {
+            for key in list.split(',').filter(|key| !WITHHELD.contains(key)) {
+                described.extend(raw.get(key).map(|value| (key.to_owned(), value.clone())));
+            }
+            described.insert("href".into(), Value::String(href));
+        }
+    }
+    Value::Object(described)
+}
+
+fn moment(milliseconds: u64) -> Option<OffsetDateTime> {
+    OffsetDateTime::from_unix_timestamp_nanos(i128::from(milliseconds) * 1_000_000).ok()
+}
+
+fn date_text(milliseconds: u64) -> String {
+    let format = format_description!("[year]/[month]/[day] [hour]:[minute]:[second]");
+    moment(milliseconds)
+        .filter(|_| milliseconds > 0)
+        .and_then(|date| date.format(format).ok())
+        .unwrap_or_else(|| "Unknown".into())
+}
+
+fn iso_date(milliseconds: u64) -> Option<String> {
+    let format = format_description!(
+        "[year]-[month]-[day]T[hour]:[minute]:[second].[subsecond digits:3]Z"
+    );
+    moment(milliseconds)?.format(format).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn dates_look_as_in_oc() {
+        assert_eq!(date_text(0), "Unknown");
+        assert_eq!(date_text(1_795_284_103_010), "2026/11/21 17:21:43");
+        assert_eq!(iso_date(1_795_284_103_010).unwrap(), "2026-11-21T17:21:43.010Z");
+    }
+}

@@ -1,0 +1,182 @@
+//! What handlers take from a request: who asks, for which component, with which parameters.
+
+use std::{
+    future::{Ready, ready},
+    sync::Arc,
+};
+
+use actix_web::{
+    FromRequest, HttpRequest,
+    dev::Payload,
+    http::header::{ACCEPT, ACCEPT_LANGUAGE, HeaderMap, HeaderName, USER_AGENT},
+    web,
+};
+use ochre_model::{Parameters, parse_query};
+use percent_encoding::percent_decode_str;
+use serde_json::{Map, Value};
+
+use crate::error::ApiError;
+
+/// Longest requested version, in bytes: longer ones are no sensible range.
+const VERSION_MAX: usize = 1024;
+
+/// The part of the settings that extraction needs.
+#[derive(Clone, Debug)]
+pub struct ExtractSettings {
+    /// Request headers withheld from components, lower-cased.
+    pub withheld_headers: Vec<String>,
+}
+
+/// Who asks, and for what kind of answer.
+#[derive(Clone, Debug, Default)]
+pub struct Caller {
+    /// The `Accept` header, compared as a whole.
+    pub accept: String,
+    /// Whether the caller is one of OC's clients (`user-agent` holds `oc-client-`).
+    pub is_oc_client: bool,
+    /// The `templates` header.
+    pub templates: Option<String>,
+    /// The `accept-language` header.
+    pub accept_language: Option<String>,
+    /// Request headers that components may see, names lower-cased.
+    pub headers: Map<String, Value>,
+    /// The peer's address, without port.
+    pub ip: String,
+}
+
+/// Name and requested version in a path, decoded.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ComponentPath {
+    /// Component name as the caller wrote it.
+    pub name: String,
+    /// Requested version, `""` when absent.
+    pub version: String,
+}
+
+/// Parameters of the query string.
+#[derive(Clone, Debug)]
+pub struct QueryParameters(pub Parameters);
+
+// === impl Caller ===
+
+impl Caller {
+    /// A caller of a nested component: only the headers that the component gave.
+    pub fn nested(headers: Map<String, Value>, ip: String) -> Self {
+        let text = |name: &str| headers.get(name).and_then(Value::as_str).map(String::from);
+        Self {
+            accept: "application/vnd.oc.rendered+json".into(),
+            is_oc_client: text("user-agent").is_some_and(|agent| agent.contains("oc-client-")),
+            templates: text("templates"),
+            accept_language: text("accept-language"),
+            headers,
+            ip,
+        }
+    }
+
+    fn of(request: &HttpRequest) -> Self {
+        let headers = request.headers();
+        let text = |name| header_text(headers, name).map(String::from);
+        let withheld = request
+            .app_data::<web::Data<ExtractSettings>>()
+            .map(|settings| Arc::clone(settings));
+        let mut visible = Map::new();
+        for (name, value) in headers {
+            let withhold = withheld.as_ref().is_some_and(|settings| {
+                settings.withheld_headers.iter().any(|other| other == name.as_str())
+            });
+            if withhold {
+                continue;
+            }
+            let value = String::from_utf8_lossy(value.as_bytes());
+            visible
+                .entry(name.as_str())
+                .and_modify(|all| {
+                    // Node joins repeated headers with a comma.
+                    if let Value::String(all) = all {
+                        all.push_str(", ");
+                        all.push_str(&value);
+                    }
+                })
+                .or_insert_with(|| Value::String(value.clone().into_owned()));
+        }
+        Self {
+            accept: text(&ACCEPT).unwrap_or_default(),
+            is_oc_client: header_text(headers, &USER_AGENT)
+                .is_some_and(|agent| agent.contains("oc-client-")),
+            templates: text(&HeaderName::from_static("templates")),
+            accept_language: text(&ACCEPT_LANGUAGE),
+            headers: visible,
+            ip: request
+                .peer_addr()
+                .map(|address| address.ip().to_string())
+                .unwrap_or_default(),
+        }
+    }
+}
+
+impl FromRequest for Caller {
+    type Error = ApiError;
+    type Future = Ready<Result<Self, ApiError>>;
+
+    fn from_request(request: &HttpRequest, _payload: &mut Payload) -> Self::Future {
+        ready(Ok(Self::of(request)))
+    }
+}
+
+/// A header as text, when it is visible ASCII or UTF-8.
+fn header_text<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a str> {
+    headers
+        .get(name)
+        .and_then(|value| std::str::from_utf8(value.as_bytes()).ok())
+}
+
+// === impl ComponentPath ===
+
+impl FromRequest for ComponentPath {
+    type Error = ApiError;
+    type Future = Ready<Result<Self, ApiError>>;
+
+    fn from_request(request: &HttpRequest, _payload: &mut Payload) -> Self::Future {
+        let part = |name| segment(request, name);
+        ready(part("name").and_then(|name| {
+            let version = part("version")?;
+            if version.len() > VERSION_MAX {
+                return Err(ApiError::bad_request(
+                    "version_too_long",
+                    format!("requested version is longer than {VERSION_MAX} bytes"),
+                ));
+            }
+            Ok(Self { name, version })
+        }))
+    }
+}
+
+/// A segment of the path, percent-decoded; `""` when the route has none of that name.
+///
+/// # Errors
+///
+/// 400 when an escape is malformed or the bytes are no UTF-8.
+pub fn segment(request: &HttpRequest, name: &str) -> Result<String, ApiError> {
+    let raw = request.match_info().get(name).unwrap_or_default();
+    let malformed = || ApiError::bad_request("malformed_url", "path is not percent-encoded UTF-8");
+    let bytes = raw.as_bytes();
+    for (at, _) in bytes.iter().enumerate().filter(|(_, byte)| **byte == b'%') {
+        let digits = bytes.get(at + 1..at + 3).unwrap_or_default();
+        if digits.len() != 2 || !digits.iter().all(u8::is_ascii_hexdigit) {
+            return Err(malformed());
+        }
+    }
+    let decoded = percent_decode_str(raw).decode_utf8().map_err(|_| malformed())?;
+    Ok(decoded.into_owned())
+}
+
+// === impl QueryParameters ===
+
+impl FromRequest for QueryParameters {
+    type Error = ApiError;
+    type Future = Ready<Result<Self, ApiError>>;
+
+    fn from_request(request: &HttpRequest, _payload: &mut Payload) -> Self::Future {
+        ready(Ok(Self(parse_query(request.query_string()))))
+    }
+}

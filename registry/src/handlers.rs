@@ -1,0 +1,8 @@
+//! From HTTP to a use-case and back; nothing is decided here.
+
+pub(crate) mod assets;
+pub(crate) mod batch;
+pub(crate) mod component;
+pub(crate) mod discovery;
+pub(crate) mod operations;
+pub(crate) mod publish;

@@ -1,0 +1,65 @@
+//! `GET /{name}[/{version}]` and `POST /~actions/{action}/{name}[/{version}]`.
+
+use std::sync::Arc;
+
+use actix_web::{HttpRequest, HttpResponse, web};
+use ochre_model::{Clock, Parameters};
+use serde_json::Value;
+
+use crate::{
+    answer,
+    body::{self, BodyLimits},
+    error::ApiError,
+    extract::{Caller, ComponentPath, QueryParameters, segment},
+    render::{RenderRequest, Renderer},
+};
+
+/// Renders one component for one caller. Source: `packages/oc/src/registry/routes/component.ts`.
+pub(crate) async fn get(
+    request: HttpRequest,
+    path: ComponentPath,
+    query: QueryParameters,
+    caller: Caller,
+    (renderer, clock): (web::Data<Renderer>, web::Data<dyn Clock>),
+) -> HttpResponse {
+    let asked = RenderRequest {
+        name: path.name,
+        version: path.version,
+        parameters: query.0,
+        action: None,
+        omit_href: false,
+        caller: Arc::new(caller),
+        nesting: renderer.outermost(),
+    };
+    let rendering = renderer.render(asked).await;
+    answer::respond(&request, &rendering, renderer.base_url(), &**clock)
+}
+
+/// Runs a server action of one component; parameters come from the query and the body.
+///
+/// # Errors
+///
+/// As [`body::read`].
+pub(crate) async fn act(
+    request: HttpRequest,
+    path: ComponentPath,
+    (query, caller): (QueryParameters, Caller),
+    (payload, limits): (web::Payload, web::Data<BodyLimits>),
+    (renderer, clock): (web::Data<Renderer>, web::Data<dyn Clock>),
+) -> Result<HttpResponse, ApiError> {
+    let mut parameters = query.0;
+    if let Some(Value::Object(body)) = body::read(&request, payload, **limits).await? {
+        parameters.overlay(&Parameters::from(body));
+    }
+    let asked = RenderRequest {
+        name: path.name,
+        version: path.version,
+        parameters,
+        action: Some(segment(&request, "action")?),
+        omit_href: false,
+        caller: Arc::new(caller),
+        nesting: renderer.outermost(),
+    };
+    let rendering = renderer.render(asked).await;
+    Ok(answer::respond(&request, &rendering, renderer.base_url(), &**clock))
+}

@@ -1,0 +1,90 @@
+//! `GET /`, `~info` and `~registry/…`.
+
+use std::sync::Arc;
+
+use actix_web::{HttpRequest, HttpResponse, http::header::HeaderValue, web};
+use bytes::Bytes;
+use ochre_model::ParameterValue;
+use serde_json::{Value, json};
+
+use crate::{
+    answer,
+    discovery::{Discovery, ListQuery},
+    extract::{ComponentPath, QueryParameters},
+};
+
+/// Lists what is published. Source: `packages/oc/src/registry/routes/index.ts`.
+pub(crate) async fn list(
+    request: HttpRequest,
+    query: QueryParameters,
+    discovery: web::Data<Discovery>,
+) -> HttpResponse {
+    let text = |name: &str| query.0.get(name).map(ParameterValue::to_text);
+    let list = ListQuery { state: text("state"), meta: text("meta") };
+    json_answer(&request, &discovery.list(&list).await)
+}
+
+/// Describes one release. Source: `packages/oc/src/registry/routes/component-info.ts`.
+pub(crate) async fn info(
+    request: HttpRequest,
+    path: ComponentPath,
+    discovery: web::Data<Discovery>,
+) -> HttpResponse {
+    match discovery.info(&path.name, &path.version).await {
+        Err(failure) => answer::failed(
+            failure.status(),
+            Bytes::from(failure.error().to_string()),
+            Vec::new(),
+            failure.is_temporary(),
+        ),
+        Ok(_) if !discovery.settings().api => switched_off(),
+        Ok(info) => json_answer(&request, &info),
+    }
+}
+
+/// Plugins of this registry.
+pub(crate) async fn plugins(request: HttpRequest, discovery: web::Data<Discovery>) -> HttpResponse {
+    if discovery.settings().api {
+        json_answer(&request, &json!([]))
+    } else {
+        switched_off()
+    }
+}
+
+/// Modules that components may `require`.
+pub(crate) async fn dependencies(
+    request: HttpRequest,
+    discovery: web::Data<Discovery>,
+) -> HttpResponse {
+    if discovery.settings().api {
+        json_answer(&request, &json!([]))
+    } else {
+        switched_off()
+    }
+}
+
+/// Every release, newest first. Source: `packages/oc/src/registry/routes/history.ts`.
+pub(crate) async fn history(request: HttpRequest, discovery: web::Data<Discovery>) -> HttpResponse {
+    if !discovery.settings().ui {
+        return switched_off();
+    }
+    let discovery: Arc<Discovery> = discovery.into_inner();
+    let mut response = json_answer(&request, &discovery.history());
+    response.headers_mut().insert(
+        actix_web::http::header::CACHE_CONTROL,
+        HeaderValue::from_static("public, max-age=600"),
+    );
+    response
+}
+
+fn json_answer(request: &HttpRequest, value: &Value) -> HttpResponse {
+    let body = ochre_model::json::to_text(value);
+    answer::json(request, Bytes::from(body))
+}
+
+/// What OC means to answer when discovery is off (it sets the status and never sends it).
+fn switched_off() -> HttpResponse {
+    HttpResponse::Unauthorized()
+        .insert_header((actix_web::http::header::CACHE_CONTROL, "no-store"))
+        .finish()
+}

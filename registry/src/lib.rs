@@ -1,0 +1,32 @@
+//! One HTTP node of the Ochre component registry.
+//!
+//! Reading order: [`app`] puts the parts together, [`routes`] is the table of URLs, [`render`] and
+//! [`publish`] are the two paths. [`settings`] is everything that an operator can tune.
+
+pub mod app;
+pub mod assets;
+pub mod auth;
+pub mod body;
+pub mod discovery;
+pub mod egress;
+pub mod error;
+pub mod extract;
+pub mod metrics;
+pub mod middleware;
+pub mod packs;
+pub mod public_path;
+pub mod publish;
+pub mod readiness;
+pub mod release;
+pub mod render;
+pub mod routes;
+pub mod samples;
+pub mod settings;
+pub mod tasks;
+pub mod telemetry;
+
+mod answer;
+mod cookie;
+mod etag;
+mod handlers;
+mod json_object;

@@ -1,0 +1,111 @@
+//! `ochre-registry`: flags, settings, logs, then the app until a signal.
+
+use std::{net::SocketAddr, path::PathBuf, process::ExitCode};
+
+use clap::{Parser, Subcommand};
+use ochre_registry::{
+    app::{self, App},
+    settings::{self, Settings},
+    telemetry::{self, Chain},
+};
+use tokio::signal::unix::{SignalKind, signal};
+
+/// Exit code of settings that cannot be used (`EX_CONFIG` of `sysexits.h`).
+const EXIT_CONFIG: u8 = 78;
+
+/// Runs one node of the Ochre component registry.
+///
+/// Without a file it listens on localhost:3000 and keeps components in the folder `ochre-data`.
+/// Every setting can also be given as an environment variable `OCHRE__SECTION__KEY`.
+#[derive(Debug, Parser)]
+#[command(version)]
+struct Arguments {
+    /// Settings, a TOML file.
+    #[arg(long, value_name = "FILE", global = true)]
+    config: Option<PathBuf>,
+    /// Check the settings, print them with every default, and exit.
+    #[arg(long)]
+    check_config: bool,
+    /// Address and port to listen on, instead of `http.listen`.
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    listen: Option<SocketAddr>,
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Manage the template packs that render template types.
+    Templates {
+        #[command(subcommand)]
+        command: TemplateCommand,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+enum TemplateCommand {
+    /// Fetch the pack of a template type from the npm registry into the store.
+    Add {
+        /// The type, for example `oc-template-handlebars`.
+        template_type: String,
+    },
+}
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    let settings = match settings::load(arguments.config.as_deref(), std::env::vars()) {
+        Ok(mut settings) => {
+            settings.http.listen = arguments.listen.unwrap_or(settings.http.listen);
+            settings
+        }
+        Err(error) => return fail(EXIT_CONFIG, &error),
+    };
+    if arguments.check_config {
+        return print_settings(&settings);
+    }
+    if let Err(error) = telemetry::start(&settings.telemetry) {
+        return fail(EXIT_CONFIG, &error);
+    }
+    let finished = match arguments.command {
+        None => run(settings).await,
+        Some(Command::Templates { command: TemplateCommand::Add { template_type } }) => {
+            app::install_template(&settings, &template_type).await
+        }
+    };
+    match finished {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => fail(1, error.as_ref()),
+    }
+}
+
+async fn run(settings: Settings) -> anyhow::Result<()> {
+    let app = App::build(settings).await?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut terminate = signal(SignalKind::terminate())?;
+    app.run_until(async move {
+        tokio::select! {
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
+        }
+    })
+    .await?;
+    Ok(())
+}
+
+#[expect(clippy::print_stdout, reason = "the answer of --check-config")]
+fn print_settings(settings: &Settings) -> ExitCode {
+    match toml::to_string_pretty(settings) {
+        Ok(text) => {
+            println!("{text}");
+            ExitCode::SUCCESS
+        }
+        Err(error) => fail(EXIT_CONFIG, &error),
+    }
+}
+
+#[expect(clippy::print_stderr, reason = "there may be no log yet")]
+fn fail(code: u8, error: &(dyn std::error::Error + 'static)) -> ExitCode {
+    eprintln!("ochre-registry: {}", Chain(error));
+    ExitCode::from(code)
+}

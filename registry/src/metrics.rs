@@ -1,0 +1,262 @@
+//! What Prometheus scrapes. A component's name is never a label.
+
+use std::time::Duration;
+
+use ochre_store::StoreObserver;
+use prometheus::{
+    Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, Opts, Registry,
+    TextEncoder,
+};
+
+/// Upper bounds of duration buckets, in seconds: 100 µs to 30 s.
+const SECONDS: [f64; 16] = [
+    0.0001, 0.000_25, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0,
+    10.0, 30.0,
+];
+
+/// All metric families of one node, on its own registry.
+#[derive(Debug)]
+pub struct Metrics {
+    registry: Registry,
+    http_requests: IntCounterVec,
+    http_duration: HistogramVec,
+    renders: IntCounterVec,
+    render_duration: HistogramVec,
+    driver_invocations: IntCounterVec,
+    driver_cpu: HistogramVec,
+    store_requests: IntCounterVec,
+    store_duration: HistogramVec,
+    cache_lookups: IntCounterVec,
+    publishes: IntCounterVec,
+    publish_size: Histogram,
+    publish_aborted: IntCounter,
+    catalog_age: IntGauge,
+    catalog_components: IntGauge,
+    catalog_versions: IntGauge,
+    changes: IntCounterVec,
+}
+
+// === impl Metrics ===
+
+impl Metrics {
+    /// Registers every family.
+    ///
+    /// # Errors
+    ///
+    /// When two families have one name, which is a mistake in this file.
+    pub fn new(version: &str) -> Result<Self, prometheus::Error> {
+        let registry = Registry::new();
+        let counters = |name, help, labels: &[&str]| {
+            let family = IntCounterVec::new(Opts::new(name, help), labels)?;
+            registry.register(Box::new(family.clone()))?;
+            Ok::<_, prometheus::Error>(family)
+        };
+        let seconds = |name, help, labels: &[&str]| {
+            let options = HistogramOpts::new(name, help).buckets(SECONDS.to_vec());
+            let family = HistogramVec::new(options, labels)?;
+            registry.register(Box::new(family.clone()))?;
+            Ok::<_, prometheus::Error>(family)
+        };
+        let gauge = |name, help| {
+            let family = IntGauge::new(name, help)?;
+            registry.register(Box::new(family.clone()))?;
+            Ok::<_, prometheus::Error>(family)
+        };
+        let sizes = HistogramOpts::new("ochre_publish_size_bytes", "Bytes of an uploaded archive")
+            .buckets((0..9).map(|power| 1024.0 * 4.0_f64.powi(power)).collect());
+        let publish_size = Histogram::with_opts(sizes)?;
+        registry.register(Box::new(publish_size.clone()))?;
+        let publish_aborted = IntCounter::new(
+            "ochre_publish_aborted_total",
+            "Uploads that ended before their end",
+        )?;
+        registry.register(Box::new(publish_aborted.clone()))?;
+        gauge_with_version(&registry, version)?;
+        Ok(Self {
+            http_requests: counters(
+                "ochre_http_requests_total",
+                "HTTP requests answered",
+                &["route", "method", "status"],
+            )?,
+            http_duration: seconds(
+                "ochre_http_request_duration_seconds",
+                "Time from request head to answer",
+                &["route"],
+            )?,
+            renders: counters(
+                "ochre_renders_total",
+                "Components rendered",
+                &["mode", "outcome"],
+            )?,
+            render_duration: seconds(
+                "ochre_render_duration_seconds",
+                "Time to render a component",
+                &["mode"],
+            )?,
+            driver_invocations: counters(
+                "ochre_driver_invocations_total",
+                "Calls of the JavaScript engine",
+                &["driver", "outcome"],
+            )?,
+            driver_cpu: seconds(
+                "ochre_driver_cpu_seconds",
+                "CPU time of one call of the JavaScript engine",
+                &["driver"],
+            )?,
+            store_requests: counters(
+                "ochre_store_requests_total",
+                "Requests to the object store",
+                &["operation", "outcome"],
+            )?,
+            store_duration: seconds(
+                "ochre_store_request_duration_seconds",
+                "Time of a request to the object store",
+                &["operation"],
+            )?,
+            cache_lookups: counters(
+                "ochre_cache_lookups_total",
+                "Look-ups in memory",
+                &["cache", "outcome"],
+            )?,
+            publishes: counters("ochre_publishes_total", "Publishes", &["outcome"])?,
+            changes: counters(
+                "ochre_changes_total",
+                "Changes of the catalog seen by this node",
+                &["kind"],
+            )?,
+            catalog_age: gauge(
+                "ochre_catalog_age_seconds",
+                "Time since the shared manifest was last read",
+            )?,
+            catalog_components: gauge("ochre_catalog_components", "Components known")?,
+            catalog_versions: gauge("ochre_catalog_versions", "Releases known")?,
+            publish_size,
+            publish_aborted,
+            registry,
+        })
+    }
+
+    /// One HTTP request was answered.
+    pub fn request_finished(&self, route: &str, method: &str, status: u16, elapsed: Duration) {
+        self.http_requests
+            .with_label_values(&[route, method, status_text(status)])
+            .inc();
+        self.http_duration
+            .with_label_values(&[route])
+            .observe(elapsed.as_secs_f64());
+    }
+
+    /// One component was rendered, or not.
+    pub fn render_finished(&self, mode: &'static str, outcome: &'static str, elapsed: Duration) {
+        self.renders.with_label_values(&[mode, outcome]).inc();
+        self.render_duration
+            .with_label_values(&[mode])
+            .observe(elapsed.as_secs_f64());
+    }
+
+    /// One call of a driver ended.
+    pub fn driver_called(&self, driver: &'static str, outcome: &'static str, cpu: Duration) {
+        self.driver_invocations
+            .with_label_values(&[driver, outcome])
+            .inc();
+        self.driver_cpu
+            .with_label_values(&[driver])
+            .observe(cpu.as_secs_f64());
+    }
+
+    /// Something was looked for in memory.
+    pub fn cache_asked(&self, cache: &'static str, hit: bool) {
+        let outcome = if hit { "hit" } else { "miss" };
+        self.cache_lookups
+            .with_label_values(&[cache, outcome])
+            .inc();
+    }
+
+    /// A publish ended.
+    pub fn publish_finished(&self, outcome: &'static str) {
+        self.publishes.with_label_values(&[outcome]).inc();
+    }
+
+    /// An archive arrived whole.
+    pub fn upload_received(&self, bytes: u64) {
+        #[expect(clippy::cast_precision_loss, reason = "a histogram of sizes")]
+        self.publish_size.observe(bytes as f64);
+    }
+
+    /// An upload ended before its end.
+    pub fn upload_aborted(&self) {
+        self.publish_aborted.inc();
+    }
+
+    /// A change of the catalog was seen.
+    pub fn change_seen(&self, kind: &'static str) {
+        self.changes.with_label_values(&[kind]).inc();
+    }
+
+    /// What the node knows of the catalog.
+    pub fn catalog_observed(&self, age: Duration, components: usize, versions: usize) {
+        let gauge = |value: usize| i64::try_from(value).unwrap_or(i64::MAX);
+        self.catalog_age
+            .set(i64::try_from(age.as_secs()).unwrap_or(i64::MAX));
+        self.catalog_components.set(gauge(components));
+        self.catalog_versions.set(gauge(versions));
+    }
+
+    /// The text that Prometheus scrapes.
+    ///
+    /// # Errors
+    ///
+    /// When a family cannot be encoded.
+    pub fn encode(&self) -> Result<String, prometheus::Error> {
+        TextEncoder::new().encode_to_string(&self.registry.gather())
+    }
+}
+
+impl StoreObserver for Metrics {
+    fn store_request(&self, operation: &'static str, outcome: &'static str, elapsed: Duration) {
+        self.store_requests
+            .with_label_values(&[operation, outcome])
+            .inc();
+        self.store_duration
+            .with_label_values(&[operation])
+            .observe(elapsed.as_secs_f64());
+    }
+}
+
+fn gauge_with_version(registry: &Registry, version: &str) -> Result<(), prometheus::Error> {
+    let options = Opts::new("ochre_build_info", "Version of this node; always 1")
+        .const_label("version", version);
+    let info = IntGauge::with_opts(options)?;
+    info.set(1);
+    registry.register(Box::new(info))
+}
+
+/// Texts of the statuses that are answered, so that none is formatted on the way of a request.
+fn status_text(status: u16) -> &'static str {
+    match status {
+        200 => "200",
+        204 => "204",
+        206 => "206",
+        302 => "302",
+        304 => "304",
+        400 => "400",
+        401 => "401",
+        403 => "403",
+        404 => "404",
+        405 => "405",
+        408 => "408",
+        409 => "409",
+        413 => "413",
+        414 => "414",
+        416 => "416",
+        500 => "500",
+        501 => "501",
+        502 => "502",
+        503 => "503",
+        504 => "504",
+        507 => "507",
+        400..500 => "4xx",
+        500..600 => "5xx",
+        _ => "other",
+    }
+}

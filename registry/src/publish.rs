@@ -1,0 +1,186 @@
+//! The publish use-case: from an uploaded archive to a release that every node finds.
+
+mod failure;
+mod rules;
+mod upload;
+
+use std::{io::BufReader, sync::Arc};
+
+use ochre_cdn_sync::Watch;
+use ochre_model::{Clock, ComponentId, PackageJson, Version};
+use ochre_package::Package;
+use ochre_store::{ComponentStore, PublishRelease, StoreChange};
+use tokio::sync::{Semaphore, SemaphorePermit};
+use tracing::instrument;
+
+use crate::{assets::Assets, auth::Principal, metrics::Metrics, settings::PublishSettings};
+
+pub use failure::PublishFailure;
+pub use upload::{Upload, UploadLimits, receive};
+
+/// Publishes releases.
+#[derive(Debug)]
+pub struct Publisher {
+    store: ComponentStore,
+    watch: Watch,
+    assets: Arc<Assets>,
+    clock: Arc<dyn Clock>,
+    metrics: Arc<Metrics>,
+    settings: PublishSettings,
+    oc_version: Version,
+    turns: Semaphore,
+    is_writable: bool,
+}
+
+/// What a publisher works with.
+#[derive(Debug)]
+pub struct PublisherParts {
+    /// Where releases are committed.
+    pub store: ComponentStore,
+    /// Learns of the release before the publish is answered.
+    pub watch: Watch,
+    /// Prepares static files.
+    pub assets: Arc<Assets>,
+    /// Stamps `oc.date`.
+    pub clock: Arc<dyn Clock>,
+    /// Where publishes are counted.
+    pub metrics: Arc<Metrics>,
+    /// OC version compared with `minOcVersion` and with the CLI.
+    pub oc_version: Version,
+    /// Whether the store passed its self-test.
+    pub is_writable: bool,
+}
+
+/// One publish, its archive received whole.
+#[derive(Debug)]
+pub struct PublishRequest {
+    /// Name in the URL, decoded.
+    pub name: String,
+    /// Version in the URL, decoded.
+    pub version: String,
+    /// `User-Agent` of the publisher.
+    pub user_agent: Option<String>,
+    /// Who publishes.
+    pub principal: Principal,
+    /// Check everything, store nothing.
+    pub is_dry_run: bool,
+    /// The archive.
+    pub upload: Upload,
+}
+
+// === impl Publisher ===
+
+impl Publisher {
+    /// Puts the parts together.
+    pub fn new(parts: PublisherParts, settings: PublishSettings) -> Self {
+        Self {
+            turns: Semaphore::new(settings.concurrency),
+            store: parts.store,
+            watch: parts.watch,
+            assets: parts.assets,
+            clock: parts.clock,
+            metrics: parts.metrics,
+            oc_version: parts.oc_version,
+            is_writable: parts.is_writable,
+            settings,
+        }
+    }
+
+    /// Limits of an upload.
+    pub fn upload_max(&self) -> u64 {
+        self.settings.upload_max.as_u64()
+    }
+
+    /// Publishes one release, or says in OC's words why not.
+    ///
+    /// # Errors
+    ///
+    /// [`PublishFailure`].
+    #[instrument(
+        skip_all,
+        fields(component.name = %request.name, component.version = %request.version)
+    )]
+    pub async fn publish(&self, request: PublishRequest) -> Result<(), PublishFailure> {
+        let result = self.checked(request).await;
+        self.metrics.publish_finished(match &result {
+            Ok(()) => "ok",
+            Err(failure) => failure.outcome(),
+        });
+        result
+    }
+
+    async fn checked(&self, request: PublishRequest) -> Result<(), PublishFailure> {
+        if self.settings.strict_cli_version {
+            rules::cli_version(request.user_agent.as_deref(), &self.oc_version)?;
+        }
+        let _turn = self.turn().await?;
+        let package = self.read(request.upload).await?;
+        let target = rules::Target {
+            name: &request.name,
+            version: &request.version,
+            oc_version: &self.oc_version,
+            store_kind: self.store.kind(),
+        };
+        let id = rules::check(&package.manifest, &target)?;
+        if !self.is_writable {
+            return Err(PublishFailure::read_only());
+        }
+        if request.is_dry_run {
+            return self.check_is_new(&id).await;
+        }
+        let user = request.principal.user.as_deref();
+        let manifest = package.manifest.stamped(self.clock.now_ms(), user);
+        self.commit(&id, (manifest, package), user).await
+    }
+
+    /// Waits for one of the publishes that may run at once.
+    async fn turn(&self) -> Result<SemaphorePermit<'_>, PublishFailure> {
+        match tokio::time::timeout(self.settings.queue_timeout, self.turns.acquire()).await {
+            Ok(Ok(permit)) => Ok(permit),
+            Ok(Err(_)) | Err(_) => Err(PublishFailure::too_many()),
+        }
+    }
+
+    async fn read(&self, upload: Upload) -> Result<Package, PublishFailure> {
+        let limits = self.settings.archive.clone();
+        let read = move || ochre_package::read(BufReader::new(upload.file), &limits);
+        tokio::task::spawn_blocking(read)
+            .await
+            .map_err(PublishFailure::died)?
+            .map_err(PublishFailure::archive)
+    }
+
+    async fn check_is_new(&self, id: &ComponentId) -> Result<(), PublishFailure> {
+        match self.store.find_version(id).await {
+            Ok(None) => Ok(()),
+            Ok(Some(_)) => Err(PublishFailure::already_exists(id, self.store.kind(), None)),
+            Err(error) => Err(PublishFailure::unreadable(error)),
+        }
+    }
+
+    async fn commit(
+        &self,
+        id: &ComponentId,
+        (manifest, package): (PackageJson, Package),
+        user: Option<&str>,
+    ) -> Result<(), PublishFailure> {
+        let files = package
+            .files
+            .into_iter()
+            .map(|file| (file.path, file.bytes))
+            .collect();
+        let change = StoreChange::Publish(PublishRelease {
+            id: id.clone(),
+            manifest,
+            files,
+            publisher: user.map(String::from),
+        });
+        let committed = self.store.committer().commit(change).await;
+        let kind = self.store.kind();
+        let committed = committed.map_err(|error| PublishFailure::commit(error, id, kind))?;
+        self.watch.apply(&committed);
+        self.assets.prepare(id.clone());
+        tracing::info!(publisher = user, "published a release");
+        Ok(())
+    }
+}

@@ -1,0 +1,94 @@
+//! Whether the node wants requests, and why not.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+
+use ochre_cdn_sync::Watch;
+use ochre_model::Clock;
+
+use crate::metrics::Metrics;
+
+/// What load balancers are told.
+#[derive(Debug)]
+pub struct Readiness {
+    watch: Watch,
+    clock: Arc<dyn Clock>,
+    is_writable: bool,
+    is_draining: AtomicBool,
+}
+
+/// The state of the node at one moment.
+#[derive(Debug)]
+pub struct Report {
+    /// Send requests here.
+    pub is_ready: bool,
+    /// What is missing, in words.
+    pub reasons: Vec<String>,
+    /// Time since the shared manifest was read.
+    pub catalog_age: Option<Duration>,
+    /// Whether releases can be published through this node.
+    pub is_writable: bool,
+}
+
+// === impl Readiness ===
+
+impl Readiness {
+    /// Ready as soon as the manifest was read once.
+    pub fn new(watch: Watch, clock: Arc<dyn Clock>, is_writable: bool) -> Self {
+        Self {
+            watch,
+            clock,
+            is_writable,
+            is_draining: AtomicBool::new(false),
+        }
+    }
+
+    /// From now on: not ready, because the node stops.
+    pub fn drain(&self) {
+        self.is_draining.store(true, Ordering::Relaxed);
+    }
+
+    /// The state now. A store that fails leaves the node ready, with the reason told: what is
+    /// cached is served.
+    pub fn report(&self) -> Report {
+        let status = self.watch.status();
+        let is_draining = self.is_draining.load(Ordering::Relaxed);
+        let mut reasons = Vec::new();
+        if is_draining {
+            reasons.push("the node is stopping".to_owned());
+        }
+        if !status.loaded {
+            reasons.push("the shared manifest was not read yet".to_owned());
+        }
+        if let Some(error) = status.last_error {
+            reasons.push(format!("the last poll of the shared manifest failed: {error}"));
+        }
+        reasons.extend(status.alerts);
+        if !self.is_writable {
+            reasons.push("the store failed its self-test: publishing is refused".to_owned());
+        }
+        Report {
+            is_ready: !is_draining && status.loaded,
+            reasons,
+            catalog_age: self.age(status.last_success_ms),
+            is_writable: self.is_writable,
+        }
+    }
+
+    fn age(&self, since_ms: Option<u64>) -> Option<Duration> {
+        let elapsed = self.clock.now_ms().saturating_sub(since_ms?);
+        Some(Duration::from_millis(elapsed))
+    }
+
+    /// Puts what the node knows of the catalog into the metrics.
+    pub fn observe(&self, metrics: &Metrics) {
+        let catalog = self.watch.catalog().load();
+        let age = self.age(self.watch.status().last_success_ms).unwrap_or_default();
+        metrics.catalog_observed(age, catalog.len(), catalog.version_count());
+    }
+}

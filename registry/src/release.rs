@@ -1,0 +1,234 @@
+//! Releases ready to serve: manifest, programs and what every answer repeats, kept in memory.
+
+mod dotenv;
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use bytes::Bytes;
+use moka::future::Cache;
+use ochre_engine::{
+    driver::{Program, View},
+    script::Script,
+    template::TemplatePack,
+};
+use ochre_model::{ComponentId, PackageJson};
+use ochre_store::{ComponentStore, ReadError, ReleaseFiles};
+use serde_json::{Map, Value};
+use sha2::{Digest, Sha256};
+use tokio::sync::Semaphore;
+use tracing::instrument;
+
+use crate::{metrics::Metrics, packs::Packs, public_path::PublicPaths};
+
+pub use dotenv::parse as parse_dotenv;
+
+/// One release, ready to serve.
+#[derive(Debug)]
+pub struct Release {
+    /// Name and version.
+    pub id: ComponentId,
+    /// `package.json`.
+    pub manifest: PackageJson,
+    /// Template type as a package name (`oc-template-handlebars` for `handlebars`).
+    pub template_type: Arc<str>,
+    /// Whether the registry knows the template type at all.
+    pub is_template_known: bool,
+    /// Provider and view.
+    pub program: Arc<Program>,
+    /// URL of the release's folder as components see it (no `https:`).
+    pub static_path: String,
+    /// URL of `template.js`.
+    pub template_url: String,
+    /// `context.env` as JSON text.
+    pub environment: Bytes,
+    /// `.env` is declared, but is not in the store.
+    pub is_env_missing: bool,
+    /// `server.js` is declared, but is not in the store.
+    pub is_provider_missing: bool,
+    /// Calls of this release that may run at once.
+    pub permits: Arc<Semaphore>,
+    /// Bytes of its files, for the cache.
+    weight: u32,
+}
+
+/// Loads releases and keeps them, by bytes; concurrent loads of one release are one.
+#[derive(Debug)]
+pub struct Releases {
+    store: ComponentStore,
+    packs: Arc<Packs>,
+    paths: PublicPaths,
+    environment: BTreeMap<String, Value>,
+    concurrency: usize,
+    cache: Cache<ComponentId, Arc<Release>>,
+    metrics: Arc<Metrics>,
+}
+
+/// What [`Releases`] is built from.
+#[derive(Debug)]
+pub struct ReleasesConfig {
+    /// Where releases are loaded from.
+    pub store: ComponentStore,
+    /// What renders views.
+    pub packs: Arc<Packs>,
+    /// Public URLs of files.
+    pub paths: PublicPaths,
+    /// `render.env`.
+    pub environment: BTreeMap<String, Value>,
+    /// Calls of one release at once.
+    pub concurrency: usize,
+    /// Bytes kept in memory.
+    pub capacity: u64,
+    /// Where look-ups are counted.
+    pub metrics: Arc<Metrics>,
+}
+
+// === impl Releases ===
+
+impl Releases {
+    /// Starts with nothing in memory.
+    pub fn new(config: ReleasesConfig) -> Self {
+        Self {
+            store: config.store,
+            packs: config.packs,
+            paths: config.paths,
+            environment: config.environment,
+            concurrency: config.concurrency,
+            cache: Cache::builder()
+                .max_capacity(config.capacity)
+                .weigher(|_, release: &Arc<Release>| release.weight)
+                .build(),
+            metrics: config.metrics,
+        }
+    }
+
+    /// The release, from memory or else from the store.
+    ///
+    /// # Errors
+    ///
+    /// As [`ComponentStore::read_release`]; failures are not kept.
+    pub async fn get(&self, id: &ComponentId) -> Result<Arc<Release>, Arc<ReadError>> {
+        if let Some(release) = self.cache.get(id).await {
+            self.metrics.cache_asked("releases", true);
+            return Ok(release);
+        }
+        self.metrics.cache_asked("releases", false);
+        self.cache.try_get_with_by_ref(id, self.load(id)).await
+    }
+
+    /// Forgets every release of a template type, so that a new pack is used.
+    pub fn forget_all(&self) {
+        self.cache.invalidate_all();
+    }
+
+    #[instrument(skip_all, fields(component.name = %id.name, component.version = %id.version))]
+    async fn load(&self, id: &ComponentId) -> Result<Arc<Release>, ReadError> {
+        let files = self.store.read_release(id).await?;
+        let template = &files.manifest.oc().files.template;
+        let template_type = mapped_type(&template.template_type);
+        let pack = self.packs.get(&template_type).await;
+        let is_template_known = pack.is_some() || self.packs.is_known(&template_type);
+        Ok(Arc::new(self.build(id, files, &template_type, Prepared { pack, is_template_known })))
+    }
+
+    fn build(
+        &self,
+        id: &ComponentId,
+        files: ReleaseFiles,
+        template_type: &str,
+        prepared: Prepared,
+    ) -> Release {
+        let oc_files = &files.manifest.oc().files;
+        let own = files.env.as_deref().map(dotenv::parse).unwrap_or_default();
+        let is_env_missing = oc_files.env.is_some() && files.env.is_none();
+        let is_provider_missing = oc_files.data_provider.is_some() && files.server.is_none();
+        let environment = merged(&self.environment, &own);
+        let program = program(id, &files, &environment, prepared.pack);
+        let weight = [&files.template, &files.server, &files.env]
+            .into_iter()
+            .flatten()
+            .map(Bytes::len)
+            .sum::<usize>()
+            + 4096;
+        Release {
+            template_type: Arc::from(template_type),
+            is_template_known: prepared.is_template_known,
+            program: Arc::new(program),
+            static_path: self.paths.file(id, "").replacen("https:", "", 1),
+            template_url: self.paths.file(id, "template.js"),
+            environment: serde_json::to_vec(&environment).unwrap_or_default().into(),
+            is_env_missing,
+            is_provider_missing,
+            permits: Arc::new(Semaphore::new(self.concurrency)),
+            weight: u32::try_from(weight).unwrap_or(u32::MAX),
+            manifest: files.manifest,
+            id: id.clone(),
+        }
+    }
+}
+
+/// What rendering a type needs, looked up before the release is built.
+struct Prepared {
+    pack: Option<Arc<TemplatePack>>,
+    is_template_known: bool,
+}
+
+/// Legacy type names stand for template packages.
+fn mapped_type(raw_type: &str) -> String {
+    match raw_type {
+        "jade" | "handlebars" => format!("oc-template-{raw_type}"),
+        other => other.to_owned(),
+    }
+}
+
+fn merged(shared: &BTreeMap<String, Value>, own: &[(String, String)]) -> Map<String, Value> {
+    let own = own
+        .iter()
+        .map(|(name, value)| (name.clone(), Value::String(value.clone())));
+    shared
+        .iter()
+        .map(|(name, value)| (name.clone(), value.clone()))
+        .chain(own)
+        .collect()
+}
+
+fn program(
+    id: &ComponentId,
+    files: &ReleaseFiles,
+    environment: &Map<String, Value>,
+    pack: Option<Arc<TemplatePack>>,
+) -> Program {
+    let script = |file: &str, bytes: &Bytes| {
+        Script::new(format!("{id}/{file}"), String::from_utf8_lossy(bytes).into_owned())
+    };
+    let provider = files.server.as_ref().map(|bytes| script("server.js", bytes));
+    let view = files.template.as_ref().zip(pack).map(|(bytes, pack)| View {
+        script: script("template.js", bytes),
+        key: Arc::from(files.manifest.oc().files.template.hash_key.as_str()),
+        pack,
+    });
+    let mut process = Map::new();
+    process.insert("NODE_ENV".into(), Value::String("production".into()));
+    process.extend(environment.clone());
+
+    // Module state belongs to one release, so its name is part of what identifies the program.
+    let mut digest = Sha256::new();
+    digest.update(id.to_string());
+    for script in provider.iter().chain(view.iter().map(|view| &view.script)) {
+        digest.update([0]);
+        digest.update(script.digest.as_bytes());
+    }
+    if let Some(view) = &view {
+        digest.update([0]);
+        digest.update(view.pack.version.as_bytes());
+    }
+    digest.update([0]);
+    digest.update(serde_json::to_vec(&process).unwrap_or_default());
+    Program {
+        label: Arc::from(id.to_string()),
+        digest: Arc::from(hex::encode(digest.finalize())),
+        provider,
+        view,
+        environment: process,
+        console: false,
+    }
+}

@@ -1,0 +1,490 @@
+//! The render use-case: from a name, a requested version and parameters to an answer.
+
+mod context;
+mod failure;
+mod negotiation;
+mod nested;
+mod wrapper;
+
+use std::{
+    sync::{Arc, atomic::AtomicUsize},
+    time::{Duration, Instant},
+};
+
+use bytes::Bytes;
+use ochre_cdn_sync::Lookup;
+use ochre_engine::driver::{Answer, Call, Cookie, Driver, Entry, Limits, Outcome};
+use ochre_model::{ComponentId, ComponentName, Parameters, Version};
+use ochre_store::{Catalog, CatalogSnapshot};
+use tracing::{Span, field::Empty, instrument};
+use uuid::Uuid;
+
+use crate::{
+    egress::Egress,
+    extract::Caller,
+    metrics::Metrics,
+    packs::Packs,
+    release::{Release, Releases},
+    settings::RenderSettings,
+};
+
+pub(crate) use failure::{RENDER_ERROR, oc_version_text};
+pub use failure::RenderFailure;
+pub use negotiation::RenderMode;
+pub use nested::Nesting;
+
+use self::{nested::RenderHost, wrapper::Wrapper};
+
+/// Renders components.
+#[derive(Debug)]
+pub struct Renderer {
+    catalog: Arc<Catalog>,
+    lookup: Lookup,
+    releases: Arc<Releases>,
+    driver: Arc<dyn Driver>,
+    packs: Arc<Packs>,
+    egress: Egress,
+    metrics: Arc<Metrics>,
+    options: RenderOptions,
+}
+
+/// The parts that a renderer works with.
+#[derive(Debug)]
+pub struct RenderParts {
+    /// What is published.
+    pub catalog: Arc<Catalog>,
+    /// Asks the store for exact versions that the catalog does not know.
+    pub lookup: Lookup,
+    /// Releases ready to serve.
+    pub releases: Arc<Releases>,
+    /// Executes JavaScript.
+    pub driver: Arc<dyn Driver>,
+    /// What renders views.
+    pub packs: Arc<Packs>,
+    /// `fetch` of components.
+    pub egress: Egress,
+    /// Where renders are counted.
+    pub metrics: Arc<Metrics>,
+}
+
+/// What an operator decided about rendering.
+#[derive(Clone, Debug)]
+pub struct RenderOptions {
+    /// `[render]`.
+    pub settings: RenderSettings,
+    /// Bounds of one call.
+    pub limits: Limits,
+    /// Public URL, prefix included.
+    pub base_url: Arc<str>,
+    /// OC version compared with `minOcVersion`.
+    pub oc_version: Version,
+    /// OC's name of the store (`s3`), as in "not found on s3 cdn".
+    pub store_kind: &'static str,
+    /// Tell callers the stack of a component's error.
+    pub expose_stacks: bool,
+}
+
+/// One component asked by one caller.
+#[derive(Clone, Debug)]
+pub struct RenderRequest {
+    /// Component name as the caller wrote it.
+    pub name: String,
+    /// Requested version; `""` for the newest.
+    pub version: String,
+    /// Parameters, in order.
+    pub parameters: Parameters,
+    /// Name of a server action.
+    pub action: Option<String>,
+    /// Leave `href` out of the answer.
+    pub omit_href: bool,
+    /// Who asks.
+    pub caller: Arc<Caller>,
+    /// How deep in other components this one is.
+    pub nesting: Nesting,
+}
+
+/// What is answered.
+#[derive(Debug)]
+pub enum Rendering {
+    /// The version was resolved, nothing else.
+    Info(Info),
+    /// The component, rendered or not.
+    Success(Box<Success>),
+    /// Why there is no component.
+    Failure(Box<RenderFailure>),
+}
+
+/// A resolved version.
+#[derive(Debug)]
+pub struct Info {
+    /// Component name.
+    pub name: String,
+    /// Requested version.
+    pub requested: String,
+    /// Resolved version.
+    pub version: String,
+}
+
+/// A component's answer.
+#[derive(Debug)]
+pub struct Success {
+    /// The release that answered.
+    pub release: Arc<Release>,
+    /// Requested version.
+    pub requested: String,
+    /// `href`, unless it was not wanted.
+    pub href: Option<String>,
+    /// HTML or view-model.
+    pub content: Content,
+    /// Response headers that the component set; names lower-cased.
+    pub headers: Vec<(String, String)>,
+    /// Cookies that the component set.
+    pub cookies: Vec<Cookie>,
+    /// The id in the HTML that no other rendering has.
+    pub render_id: Option<String>,
+}
+
+/// HTML or view-model.
+#[derive(Debug)]
+pub enum Content {
+    /// Rendered, wrapper included.
+    Html(String),
+    /// JSON text.
+    Model(Bytes),
+}
+
+/// A request on its way: what was found out so far.
+struct Prepared {
+    release: Arc<Release>,
+    parameters: Parameters,
+    mode: RenderMode,
+    href: String,
+}
+
+// === impl Renderer ===
+
+impl Renderer {
+    /// Puts the parts together.
+    pub fn new(parts: RenderParts, options: RenderOptions) -> Self {
+        Self {
+            catalog: parts.catalog,
+            lookup: parts.lookup,
+            releases: parts.releases,
+            driver: parts.driver,
+            packs: parts.packs,
+            egress: parts.egress,
+            metrics: parts.metrics,
+            options,
+        }
+    }
+
+    /// Public URL, prefix included.
+    pub fn base_url(&self) -> &str {
+        &self.options.base_url
+    }
+
+    /// A nesting for a request from outside.
+    pub fn outermost(&self) -> Nesting {
+        let budget = self.options.settings.nested_renders_max;
+        Nesting::outermost(Arc::new(AtomicUsize::new(budget)))
+    }
+
+    /// Renders one component for one caller; every failure is an answer.
+    #[instrument(
+        skip_all,
+        fields(component.name = %request.name, component.requested = %request.version,
+            component.version = Empty, render.mode = Empty)
+    )]
+    pub async fn render(self: &Arc<Self>, request: RenderRequest) -> Rendering {
+        let started = Instant::now();
+        let mut mode = "none";
+        let rendering = match self.answer(&request, &mut mode).await {
+            Ok(rendering) => rendering,
+            Err(failure) => Rendering::Failure(Box::new(failure.of(&request))),
+        };
+        let outcome = match &rendering {
+            Rendering::Info(_) | Rendering::Success(_) => "ok",
+            Rendering::Failure(failure) => failure.outcome(),
+        };
+        self.metrics.render_finished(mode, outcome, started.elapsed());
+        rendering
+    }
+
+    /// The release that a request means.
+    ///
+    /// # Errors
+    ///
+    /// [`RenderFailure`]: not found, or not to be had now.
+    pub async fn resolve(
+        &self,
+        name: &str,
+        requested: &str,
+    ) -> Result<Arc<Release>, RenderFailure> {
+        let id = self.resolve_id(name, requested).await?;
+        let loaded = self.releases.get(&id).await;
+        loaded.map_err(|error| RenderFailure::unreadable(&error))
+    }
+
+    async fn answer(
+        self: &Arc<Self>,
+        request: &RenderRequest,
+        mode: &mut &'static str,
+    ) -> Result<Rendering, RenderFailure> {
+        let release = self.resolve(&request.name, &request.version).await?;
+        Span::current().record("component.version", release.id.version.as_str());
+        if negotiation::wants_info(&request.caller) {
+            return Ok(Rendering::Info(Info {
+                name: request.name.clone(),
+                requested: request.version.clone(),
+                version: release.id.version.to_string(),
+            }));
+        }
+        let prepared = self.prepare(request, release)?;
+        *mode = prepared.mode.as_str();
+        Span::current().record("render.mode", *mode);
+        let success = self.execute(request, prepared).await?;
+        Ok(Rendering::Success(Box::new(success)))
+    }
+
+    async fn resolve_id(&self, name: &str, requested: &str) -> Result<ComponentId, RenderFailure> {
+        let kind = self.options.store_kind;
+        let Ok(name) = name.parse::<ComponentName>() else {
+            return Err(RenderFailure::unknown_component(name, kind));
+        };
+        if let Some(id) = find(&self.catalog.load(), &name, requested) {
+            return Ok(id);
+        }
+        // Another node may have published it a moment ago: ask the store before saying 404.
+        if let Ok(version) = requested.parse::<Version>() {
+            let id = ComponentId { name: name.clone(), version };
+            match self.lookup.find(&id).await {
+                Ok(true) => return Ok(id),
+                Ok(false) => {}
+                Err(error) => return Err(RenderFailure::lookup(&error)),
+            }
+        }
+        Err(if self.catalog.load().get(name.as_str()).is_some() {
+            RenderFailure::unknown_version(name.as_str(), requested, kind)
+        } else {
+            RenderFailure::unknown_component(name.as_str(), kind)
+        })
+    }
+
+    /// Everything that is decided before JavaScript runs, in OC's order.
+    fn prepare(
+        &self,
+        request: &RenderRequest,
+        release: Arc<Release>,
+    ) -> Result<Prepared, RenderFailure> {
+        let oc = release.manifest.oc();
+        if !oc.plugins.is_empty() {
+            return Err(RenderFailure::missing_plugins(&oc.plugins));
+        }
+        let mut parameters = request.parameters.clone();
+        parameters.apply_defaults(&oc.parameters);
+        parameters.sanitise(&oc.parameters);
+        if request.action.is_none() {
+            parameters
+                .validate(&oc.parameters)
+                .map_err(|error| RenderFailure::invalid_parameters(error.to_string()))?;
+        }
+        let template = &oc.files.template;
+        if let Some(minimum) = &template.min_oc_version
+            && minimum
+                .parse::<Version>()
+                .is_ok_and(|minimum| minimum > self.options.oc_version)
+        {
+            let own = &self.options.oc_version;
+            return Err(RenderFailure::oc_version_too_low(minimum, own.as_str()));
+        }
+        if !release.is_template_known {
+            return Err(RenderFailure::unknown_template(&release.template_type));
+        }
+        let mode = negotiation::render_mode(
+            &request.caller,
+            request.action.is_some(),
+            &template.template_type,
+            &release.template_type,
+        );
+        let href = ochre_model::href(
+            &self.options.base_url,
+            &request.name,
+            &request.version,
+            &parameters,
+        );
+        Ok(Prepared { release, parameters, mode, href })
+    }
+
+    async fn execute(
+        self: &Arc<Self>,
+        request: &RenderRequest,
+        prepared: Prepared,
+    ) -> Result<Success, RenderFailure> {
+        let release = &prepared.release;
+        let has_provider = release.manifest.oc().files.data_provider.is_some()
+            && self.options.settings.data_provider;
+        if has_provider && (release.is_env_missing || release.is_provider_missing) {
+            return Err(RenderFailure::unresolved(release.is_env_missing));
+        }
+        if prepared.mode == RenderMode::Rendered && release.program.view.is_none() {
+            return Err(RenderFailure::unknown_template(&release.template_type));
+        }
+        let (entry, input) = match (has_provider, prepared.mode) {
+            (false, _) => (
+                Entry::Render,
+                context::props_model(&prepared.parameters, release, &self.options.base_url),
+            ),
+            (true, mode) => {
+                let entry = if mode == RenderMode::Rendered {
+                    Entry::DataAndRender
+                } else {
+                    Entry::Data
+                };
+                (entry, self.context(request, &prepared))
+            }
+        };
+        if prepared.mode == RenderMode::Unrendered && !has_provider {
+            return Ok(success(request, prepared, Content::Model(input)));
+        }
+        let render_id =
+            (prepared.mode == RenderMode::Rendered).then(|| Uuid::new_v4().to_string());
+        let outcome = self
+            .call(request, release, (entry, input, render_id.clone()))
+            .await?;
+        self.finish(request, prepared, (outcome, render_id))
+    }
+
+    async fn call(
+        self: &Arc<Self>,
+        request: &RenderRequest,
+        release: &Arc<Release>,
+        (entry, input, render_id): (Entry, Bytes, Option<String>),
+    ) -> Result<Outcome, RenderFailure> {
+        // Nested renders have a budget of their own; waiting for a permit that a parent of theirs
+        // holds would be waiting for themselves.
+        let _permit = if request.nesting.is_outermost() {
+            Some(self.permit(release).await?)
+        } else {
+            None
+        };
+        let call = Call {
+            entry,
+            input,
+            render_id,
+            host: Arc::new(RenderHost::new(Arc::clone(self), request, &release.id)),
+            limits: self.options.limits,
+        };
+        let called = self.driver.call(&release.program, call).await;
+        let (outcome, cpu) = match &called {
+            Ok(Outcome { result: Ok(_), cpu, .. }) => ("ok", *cpu),
+            Ok(Outcome { cpu, .. }) => ("failed", *cpu),
+            Err(_) => ("not_run", Duration::ZERO),
+        };
+        self.metrics.driver_called(self.driver.name(), outcome, cpu);
+        called.map_err(|error| RenderFailure::engine(&error))
+    }
+
+    async fn permit(
+        &self,
+        release: &Arc<Release>,
+    ) -> Result<tokio::sync::OwnedSemaphorePermit, RenderFailure> {
+        let permits = Arc::clone(&release.permits);
+        if let Ok(permit) = Arc::clone(&permits).try_acquire_owned() {
+            return Ok(permit);
+        }
+        let waited = tokio::time::timeout(self.options.limits.deadline, permits.acquire_owned());
+        match waited.await {
+            Ok(Ok(permit)) => Ok(permit),
+            Ok(Err(_)) | Err(_) => Err(RenderFailure::too_busy()),
+        }
+    }
+
+    fn finish(
+        &self,
+        request: &RenderRequest,
+        prepared: Prepared,
+        (outcome, render_id): (Outcome, Option<String>),
+    ) -> Result<Success, RenderFailure> {
+        let answer = match outcome.result {
+            Ok(answer) => answer,
+            Err(failure) => {
+                let label = &prepared.release.program.label;
+                let failure = RenderFailure::component(failure, label, self.options.expose_stacks);
+                return Err(failure.with_cookies(outcome.cookies));
+            }
+        };
+        let content = match answer {
+            Answer::Model(model) => Content::Model(model),
+            Answer::Empty => Content::Html(String::new()),
+            Answer::Html(html) => {
+                let release = &prepared.release;
+                let oc = release.manifest.oc();
+                Content::Html(wrapper::wrap(
+                    html,
+                    &Wrapper {
+                        name: release.id.name.as_str(),
+                        version: release.id.version.as_str(),
+                        href: &prepared.href,
+                        key: &oc.files.template.hash_key,
+                        id: render_id.as_deref().unwrap_or_default(),
+                        container: oc.container,
+                        render_info: oc.render_info,
+                    },
+                ))
+            }
+        };
+        let headers = self.allowed_headers(request, &prepared.release, outcome.headers);
+        let mut success = success(request, prepared, content);
+        success.headers = headers;
+        success.cookies = outcome.cookies;
+        success.render_id = render_id;
+        Ok(success)
+    }
+
+    /// Drops the headers that are not sent for a version that is not exact.
+    fn allowed_headers(
+        &self,
+        request: &RenderRequest,
+        release: &Release,
+        mut headers: Vec<(String, String)>,
+    ) -> Vec<(String, String)> {
+        if request.version != release.id.version.as_str() {
+            let skipped = &self.options.settings.skip_headers_on_weak_version;
+            headers.retain(|(name, _)| {
+                !skipped.iter().any(|other| other.eq_ignore_ascii_case(name))
+            });
+        }
+        headers
+    }
+
+    fn context(&self, request: &RenderRequest, prepared: &Prepared) -> Bytes {
+        context::provider_context(&context::ContextParts {
+            request,
+            parameters: &prepared.parameters,
+            release: &prepared.release,
+            base_url: &self.options.base_url,
+            templates: &self.packs.infos(),
+        })
+    }
+}
+
+fn find(catalog: &CatalogSnapshot, name: &ComponentName, requested: &str) -> Option<ComponentId> {
+    let versions = catalog.get(name.as_str())?;
+    let version = ochre_model::resolve(versions.versions(), requested)?;
+    Some(ComponentId {
+        name: name.clone(),
+        version: version.clone(),
+    })
+}
+
+fn success(request: &RenderRequest, prepared: Prepared, content: Content) -> Success {
+    Success {
+        release: prepared.release,
+        requested: request.version.clone(),
+        href: (!request.omit_href).then_some(prepared.href),
+        content,
+        headers: Vec::new(),
+        cookies: Vec::new(),
+        render_id: None,
+    }
+}

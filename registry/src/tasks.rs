@@ -1,0 +1,96 @@
+//! What goes on beside requests: finishing interrupted publishes, loading new releases.
+
+use std::{sync::Arc, time::Duration};
+
+use ochre_cdn_sync::{Feed, FeedError, Watch};
+use ochre_model::Change;
+use ochre_store::{Catalog, ComponentStore, ReconcileScope};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+use crate::{metrics::Metrics, release::Releases, telemetry::Chain};
+
+/// What the tasks work with.
+#[derive(Clone, Debug)]
+pub struct TaskParts {
+    /// Polls the shared manifest.
+    pub watch: Watch,
+    /// Tells of changes.
+    pub feed: Feed,
+    /// What is published.
+    pub catalog: Arc<Catalog>,
+    /// Where interrupted publishes are finished.
+    pub store: ComponentStore,
+    /// Loads what was just published.
+    pub releases: Arc<Releases>,
+    /// Where changes are counted.
+    pub metrics: Arc<Metrics>,
+    /// Whether the store passed its self-test.
+    pub is_writable: bool,
+}
+
+/// Starts every task on the runtime of the caller; they end when `stop` is cancelled.
+pub fn start(
+    parts: TaskParts,
+    reconcile_interval: Duration,
+    (tasks, stop): (&TaskTracker, &CancellationToken),
+) {
+    tasks.spawn(stop.clone().run_until_cancelled_owned(follow(parts.clone())));
+    if parts.is_writable {
+        let work = reconcile(parts, reconcile_interval);
+        tasks.spawn(stop.clone().run_until_cancelled_owned(work));
+    }
+    tasks.close();
+}
+
+/// Counts changes and loads new releases before the first request for them.
+async fn follow(parts: TaskParts) {
+    let mut changes = parts.feed.subscribe();
+    loop {
+        let batch = match changes.next().await {
+            Ok(batch) => batch,
+            // Warming is a courtesy: what was missed is loaded when it is asked for.
+            Err(FeedError::Lagged(_)) => continue,
+            Err(FeedError::Closed) => return,
+        };
+        for change in batch.changes.iter() {
+            match change {
+                Change::Published(id) => {
+                    parts.metrics.change_seen("published");
+                    let is_newest = parts.catalog.load().get(id.name.as_str()).is_some_and(|all| {
+                        all.versions().last() == Some(&id.version)
+                    });
+                    if is_newest && let Err(error) = parts.releases.get(id).await {
+                        tracing::debug!(error = %Chain(&*error), "a new release was not loaded yet");
+                    }
+                }
+                Change::Removed(_) => parts.metrics.change_seen("removed"),
+                _ => {}
+            }
+        }
+    }
+}
+
+/// Finishes what interrupted publishes left, now and then.
+async fn reconcile(parts: TaskParts, period: Duration) {
+    let mut ticks = tokio::time::interval(period);
+    ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        ticks.tick().await;
+        match parts.store.reconcile(ReconcileScope::Pending, None).await {
+            Ok(report) => {
+                for id in &report.finished {
+                    tracing::info!(component = %id, "finished an interrupted publish");
+                }
+                for (place, problem) in &report.problems {
+                    tracing::warn!(place, problem, "an interrupted publish could not be finished");
+                }
+                if !report.finished.is_empty() {
+                    parts.watch.wake();
+                }
+            }
+            Err(error) => {
+                tracing::warn!(error = %Chain(&error), "interrupted publishes were not looked for");
+            }
+        }
+    }
+}

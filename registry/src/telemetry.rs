@@ -1,0 +1,84 @@
+//! Logs: one subscriber for the process, in JSON or for people.
+
+use std::{error::Error, fmt};
+
+use serde::{Deserialize, Serialize};
+use tracing_subscriber::EnvFilter;
+
+/// `[telemetry]`.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct TelemetrySettings {
+    /// `human` or `json`, one line for each event, on standard error.
+    pub format: LogFormat,
+    /// A level (`error`, `warn`, `info`, `debug`, `trace`), or directives such as
+    /// `info,ochre_store=debug`.
+    pub level: String,
+}
+
+/// How a log line looks.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LogFormat {
+    /// For a terminal.
+    #[default]
+    Human,
+    /// One JSON object in a line.
+    Json,
+}
+
+/// The filter or the subscriber cannot be set.
+#[derive(Debug, thiserror::Error)]
+#[error("`telemetry.level` is {level:?}: give a level such as \"info\"")]
+pub struct TelemetryError {
+    level: String,
+}
+
+/// An error with its sources, on one line: `outer: middle: inner`.
+#[derive(Debug)]
+pub struct Chain<'a>(pub &'a (dyn Error + 'static));
+
+/// Starts logging for the whole process.
+///
+/// # Errors
+///
+/// [`TelemetryError`] when the level is no filter.
+pub fn start(settings: &TelemetrySettings) -> Result<(), TelemetryError> {
+    let filter = EnvFilter::try_new(&settings.level).map_err(|_| TelemetryError {
+        level: settings.level.clone(),
+    })?;
+    let builder = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr);
+    // A second subscriber (tests that start several apps) leaves the first in place.
+    let _already_set = match settings.format {
+        LogFormat::Human => builder.try_init(),
+        LogFormat::Json => builder.json().flatten_event(true).try_init(),
+    };
+    Ok(())
+}
+
+// === impl TelemetrySettings ===
+
+impl Default for TelemetrySettings {
+    fn default() -> Self {
+        Self {
+            format: LogFormat::Human,
+            level: "info".into(),
+        }
+    }
+}
+
+// === impl Chain ===
+
+impl fmt::Display for Chain<'_> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{}", self.0)?;
+        let mut source = self.0.source();
+        while let Some(error) = source {
+            write!(formatter, ": {error}")?;
+            source = error.source();
+        }
+        Ok(())
+    }
+}
