@@ -115,7 +115,9 @@ pub(crate) fn component_headers(
             format!("TypeError [ERR_INVALID_HTTP_TOKEN]: Header name must be a valid HTTP token [\"{name}\"]")
         })?;
         let value = HeaderValue::from_str(value).map_err(|_| {
-            format!("TypeError [ERR_INVALID_CHAR]: Invalid character in header content [\"{name}\"]")
+            format!(
+                "TypeError [ERR_INVALID_CHAR]: Invalid character in header content [\"{name}\"]"
+            )
         })?;
         checked.push((header, value));
     }
@@ -212,7 +214,9 @@ fn succeeded(
 ) -> HttpResponse {
     let sets_cookie = headers.iter().any(|(name, _)| name == SET_COOKIE);
     let has = |wanted: &HeaderName| headers.iter().find(|(name, _)| name == wanted);
-    let own_tag = has(&ETAG).and_then(|(_, value)| value.to_str().ok()).unwrap_or(tag);
+    let own_tag = has(&ETAG)
+        .and_then(|(_, value)| value.to_str().ok())
+        .unwrap_or(tag);
     let is_fresh = is_fresh(request, own_tag);
     let mut response = builder(if is_fresh { 304 } else { 200 });
     if !is_fresh && has(&CONTENT_TYPE).is_none() {
@@ -223,7 +227,11 @@ fn succeeded(
         response.insert_header((ETAG, tag));
     }
     if has(&CACHE_CONTROL).is_none() {
-        let value = if sets_cookie { "private, no-cache" } else { "no-cache" };
+        let value = if sets_cookie {
+            "private, no-cache"
+        } else {
+            "no-cache"
+        };
         response.insert_header((CACHE_CONTROL, HeaderValue::from_static(value)));
     }
     for (name, value) in headers {
@@ -233,7 +241,11 @@ fn succeeded(
             response.insert_header((name, with_charset(value)));
         }
     }
-    if is_fresh { response.finish() } else { response.body(body) }
+    if is_fresh {
+        response.finish()
+    } else {
+        response.body(body)
+    }
 }
 
 /// Express adds a charset to text types that have none.
@@ -250,9 +262,16 @@ fn with_charset(value: HeaderValue) -> HeaderValue {
 
 /// Whether the caller may use what it has. Source: npm `fresh`.
 fn is_fresh(request: &HttpRequest, tag: &str) -> bool {
-    let header = |name| request.headers().get(name).and_then(|value| value.to_str().ok());
+    let header = |name| {
+        request
+            .headers()
+            .get(name)
+            .and_then(|value| value.to_str().ok())
+    };
     let reloads = header(&CACHE_CONTROL).is_some_and(|value| {
-        value.split(',').any(|part| part.trim().eq_ignore_ascii_case("no-cache"))
+        value
+            .split(',')
+            .any(|part| part.trim().eq_ignore_ascii_case("no-cache"))
     });
     !reloads && header(&IF_NONE_MATCH).is_some_and(|given| etag::matches(given, tag))
 }

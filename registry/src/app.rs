@@ -48,6 +48,7 @@ pub struct App {
     listener: TcpListener,
     parts: Parts,
     settings: Settings,
+    samples: Vec<String>,
     stop: CancellationToken,
     tasks: TaskTracker,
 }
@@ -66,7 +67,7 @@ pub enum BuildError {
     },
     /// The store cannot be opened.
     #[error("store cannot be opened")]
-    Store(#[from] OpenError),
+    Store(#[source] Box<OpenError>),
     /// The engine cannot be started.
     #[error("JavaScript engine cannot be started")]
     Engine(#[from] StartError),
@@ -87,6 +88,7 @@ struct Parts {
     store: ComponentStore,
     clock: Arc<dyn Clock>,
     metrics: Arc<Metrics>,
+    releases: Arc<Releases>,
     renderer: Arc<Renderer>,
     publisher: Arc<Publisher>,
     assets: Arc<Assets>,
@@ -113,71 +115,42 @@ impl App {
     /// until it does.
     pub async fn build(settings: Settings) -> Result<Self, BuildError> {
         let address = settings.http.listen;
-        let listener = TcpListener::bind(address)
-            .map_err(|source| BuildError::Bind { address, source })?;
+        let listener =
+            TcpListener::bind(address).map_err(|source| BuildError::Bind { address, source })?;
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let metrics = Arc::new(Metrics::new(env!("CARGO_PKG_VERSION"))?);
-        let store = open(&settings, &clock, &metrics)?;
+        let store = open(&settings, &clock, &metrics)
+            .map_err(Box::new)
+            .map_err(BuildError::Store)?;
         let is_writable = self_test(&store).await;
         let stop = CancellationToken::new();
         let tasks = TaskTracker::new();
         let replica = replicate(&store, &settings, (&tasks, &stop)).await;
 
-        let packs = Arc::new(Packs::new(store.clone(), settings.templates.clone()));
-        let releases = Arc::new(Releases::new(releases_config(&settings, &store, &packs, &metrics)));
-        let renderer =
-            renderer(&settings, &replica, (&releases, &packs, &metrics), store.kind())?;
-        let assets = Arc::new(Assets::new(
-            (store.clone(), Arc::clone(&replica.catalog), replica.lookup.clone()),
-            settings.cache.assets.as_u64(),
-            Arc::clone(&metrics),
-        ));
-        let publisher = Arc::new(Publisher::new(
-            PublisherParts {
-                store: store.clone(),
-                watch: replica.watch.clone(),
-                assets: Arc::clone(&assets),
-                clock: Arc::clone(&clock),
-                metrics: Arc::clone(&metrics),
-                oc_version: settings.http.oc_version.parse()?,
-                is_writable,
-            },
-            settings.publish.clone(),
-        ));
-        let discovery = Arc::new(Discovery::new(
-            Arc::clone(&replica.catalog),
-            Arc::clone(&releases),
-            Arc::clone(&renderer),
-            (settings.discovery.clone(), settings.http.oc_version.clone()),
-        ));
-        let readiness = Arc::new(Readiness::new(
-            replica.watch.clone(),
-            Arc::clone(&clock),
-            is_writable,
-        ));
+        let parts = assemble(&settings, &replica, (store, clock, metrics, is_writable))?;
         let task_parts = TaskParts {
             watch: replica.watch.clone(),
             feed: replica.watch.feed().clone(),
             catalog: Arc::clone(&replica.catalog),
-            store: store.clone(),
-            releases,
-            metrics: Arc::clone(&metrics),
+            store: parts.store.clone(),
+            releases: Arc::clone(&parts.releases),
+            metrics: Arc::clone(&parts.metrics),
             is_writable,
         };
-        tasks::start(task_parts, settings.tasks.reconcile_interval, (&tasks, &stop));
-        let parts = Parts {
-            store,
-            clock,
-            metrics,
-            renderer,
-            publisher,
-            assets,
-            discovery,
-            readiness,
-            authenticator: Arc::new(Authenticator::new(&settings.auth)),
-        };
-        publish_samples(&settings, &replica.catalog, &parts).await;
-        Ok(Self { listener, parts, settings, stop, tasks })
+        tasks::start(
+            task_parts,
+            settings.tasks.reconcile_interval,
+            (&tasks, &stop),
+        );
+        let samples = publish_samples(&settings, &replica.catalog, &parts).await;
+        Ok(Self {
+            listener,
+            parts,
+            settings,
+            samples,
+            stop,
+            tasks,
+        })
     }
 
     /// Serves until `signal` is there, then drains: readiness first, requests in flight, publishes.
@@ -186,11 +159,22 @@ impl App {
     ///
     /// When the server cannot be started or fails.
     pub async fn run_until(self, signal: impl Future<Output = ()>) -> io::Result<()> {
-        let Self { listener, parts, settings, stop, tasks } = self;
+        let Self {
+            listener,
+            parts,
+            settings,
+            samples,
+            stop,
+            tasks,
+        } = self;
         let http = &settings.http;
         let server = serve(listener, &parts, &settings)?;
         let handle = server.handle();
-        tracing::info!(url = http.public_url(), "listening");
+        let url = http.public_url();
+        tracing::info!("listening on {}, answering as {url}", http.listen);
+        for name in samples {
+            tracing::info!("published the sample component {name}: try curl {url}{name}");
+        }
         let drain = async {
             signal.await;
             tracing::info!("stopping: no new requests, those in flight are finished");
@@ -219,13 +203,74 @@ pub async fn install_template(settings: &Settings, template_type: &str) -> anyho
     let metrics = Arc::new(Metrics::new(env!("CARGO_PKG_VERSION"))?);
     let store = open(settings, &clock, &metrics)?;
     let packs = Packs::new(store, settings.templates.clone());
-    let pack = packs.install(template_type).await.map_err(|error: PackError| error)?;
+    let pack = packs
+        .install(template_type)
+        .await
+        .map_err(|error: PackError| error)?;
     tracing::info!(
         template.r#type = &*pack.template_type,
         template.version = &*pack.version,
         "template pack is in the store"
     );
     Ok(())
+}
+
+/// Puts the use-cases together.
+fn assemble(
+    settings: &Settings,
+    replica: &Replica,
+    (store, clock, metrics, is_writable): (ComponentStore, Arc<dyn Clock>, Arc<Metrics>, bool),
+) -> Result<Parts, BuildError> {
+    let packs = Arc::new(Packs::new(store.clone(), settings.templates.clone()));
+    let releases = Arc::new(Releases::new(releases_config(
+        settings, &store, &packs, &metrics,
+    )));
+    let renderer = renderer(
+        settings,
+        replica,
+        (&releases, &packs, &metrics),
+        store.kind(),
+    )?;
+    let assets = Arc::new(Assets::new(
+        (
+            store.clone(),
+            Arc::clone(&replica.catalog),
+            replica.lookup.clone(),
+        ),
+        settings.cache.assets.as_u64(),
+        Arc::clone(&metrics),
+    ));
+    let publisher = Publisher::new(
+        PublisherParts {
+            store: store.clone(),
+            watch: replica.watch.clone(),
+            assets: Arc::clone(&assets),
+            clock: Arc::clone(&clock),
+            metrics: Arc::clone(&metrics),
+            oc_version: settings.http.oc_version.parse()?,
+            is_writable,
+        },
+        settings.publish.clone(),
+    );
+    let discovery = Discovery::new(
+        Arc::clone(&replica.catalog),
+        Arc::clone(&releases),
+        Arc::clone(&renderer),
+        (settings.discovery.clone(), settings.http.oc_version.clone()),
+    );
+    let readiness = Readiness::new(replica.watch.clone(), Arc::clone(&clock), is_writable);
+    Ok(Parts {
+        store,
+        clock,
+        metrics,
+        releases,
+        renderer,
+        publisher: Arc::new(publisher),
+        assets,
+        discovery: Arc::new(discovery),
+        readiness: Arc::new(readiness),
+        authenticator: Arc::new(Authenticator::new(&settings.auth)),
+    })
 }
 
 fn open(
@@ -260,7 +305,12 @@ async fn replicate(
     (tasks, stop): (&TaskTracker, &CancellationToken),
 ) -> Replica {
     let catalog = Arc::new(Catalog::default());
-    let watch = Watch::new(store.clone(), Arc::clone(&catalog), Feed::new(), &settings.sync);
+    let watch = Watch::new(
+        store.clone(),
+        Arc::clone(&catalog),
+        Feed::new(),
+        &settings.sync,
+    );
     let lookup = Lookup::new(store.clone(), watch.clone(), &settings.sync);
     let (polling, stop) = (watch.clone(), stop.clone());
     tasks.spawn(async move { polling.run(stop).await });
@@ -272,7 +322,11 @@ async fn replicate(
         }
         Err(_) => tracing::error!("the shared manifest was not read in time; trying on"),
     }
-    Replica { catalog, watch, lookup }
+    Replica {
+        catalog,
+        watch,
+        lookup,
+    }
 }
 
 fn releases_config(
@@ -302,7 +356,7 @@ fn renderer(
     (releases, packs, metrics): (&Arc<Releases>, &Arc<Packs>, &Arc<Metrics>),
     store_kind: &'static str,
 ) -> Result<Arc<Renderer>, BuildError> {
-    let driver: Arc<dyn Driver> = Arc::new(QuickJsDriver::start(settings.quickjs())?);
+    let driver: Arc<dyn Driver> = Arc::new(QuickJsDriver::start(settings.engine.quickjs_driver())?);
     let parts = RenderParts {
         catalog: Arc::clone(&replica.catalog),
         lookup: replica.lookup.clone(),
@@ -314,7 +368,7 @@ fn renderer(
     };
     let options = RenderOptions {
         settings: settings.render.clone(),
-        limits: settings.call_limits(),
+        limits: settings.engine.call_limits(),
         base_url: Arc::from(settings.http.public_url()),
         oc_version: settings.http.oc_version.parse::<Version>()?,
         store_kind,
@@ -323,14 +377,13 @@ fn renderer(
     Ok(Arc::new(Renderer::new(parts, options)))
 }
 
-async fn publish_samples(settings: &Settings, catalog: &Catalog, parts: &Parts) {
+/// Publishes the samples into an empty local folder, and gives their names.
+async fn publish_samples(settings: &Settings, catalog: &Catalog, parts: &Parts) -> Vec<String> {
     let is_folder = settings.storage.backend == Backend::Folder;
-    if !settings.samples.publish || !is_folder || !catalog.load().is_empty() {
-        return;
-    }
-    let url = settings.http.public_url();
-    for name in samples::publish(&parts.publisher).await {
-        tracing::info!("published the sample component {name}: try {url}{name}");
+    if settings.samples.publish && is_folder && catalog.load().is_empty() {
+        samples::publish(&parts.publisher).await
+    } else {
+        Vec::new()
     }
 }
 
@@ -338,8 +391,15 @@ fn serve(listener: TcpListener, parts: &Parts, settings: &Settings) -> io::Resul
     let parts = parts.clone();
     let http = settings.http.clone();
     let bytes = |size: bytesize::ByteSize| usize::try_from(size.as_u64()).unwrap_or(usize::MAX);
-    let edge = Arc::new(Edge::new(&settings.cors, bytes(http.url_max), Arc::clone(&parts.metrics)));
-    let body_limits = BodyLimits { length: bytes(http.body_max), time: http.body_timeout };
+    let edge = Arc::new(Edge::new(
+        &settings.cors,
+        bytes(http.url_max),
+        Arc::clone(&parts.metrics),
+    ));
+    let body_limits = BodyLimits {
+        length: bytes(http.body_max),
+        time: http.body_timeout,
+    };
     let batch_limits = BatchLimits {
         entries: http.batch_max,
         concurrency: http.batch_concurrency,
@@ -372,7 +432,11 @@ fn serve(listener: TcpListener, parts: &Parts, settings: &Settings) -> io::Resul
             .wrap(from_fn(middleware::finish))
             .configure(|config| routes::configure(config, &prefix))
     })
-    .workers(if http.workers == 0 { cores() } else { http.workers })
+    .workers(if http.workers == 0 {
+        cores()
+    } else {
+        http.workers
+    })
     .max_connections(http.connections_max)
     .client_request_timeout(http.header_timeout)
     .keep_alive(http.keep_alive)

@@ -110,7 +110,11 @@ impl Assets {
         if ochre_store::is_private(path) || !self.is_published(id).await? {
             return Err(AssetError::NotFound);
         }
-        let encoding = if is_compressible(path) { encoding } else { Encoding::Identity };
+        let encoding = if is_compressible(path) {
+            encoding
+        } else {
+            Encoding::Identity
+        };
         let key = |encoding| AssetKey {
             id: id.clone(),
             path: path.into(),
@@ -231,8 +235,19 @@ fn tag(body: &[u8]) -> Arc<str> {
 fn is_compressible(path: &str) -> bool {
     let suffix = path.rsplit_once('.').map_or("", |(_, suffix)| suffix);
     [
-        "css", "csv", "html", "js", "json", "map", "md", "mjs", "svg", "txt", "wasm",
-        "webmanifest", "xml",
+        "css",
+        "csv",
+        "html",
+        "js",
+        "json",
+        "map",
+        "md",
+        "mjs",
+        "svg",
+        "txt",
+        "wasm",
+        "webmanifest",
+        "xml",
     ]
     .iter()
     .any(|other| other.eq_ignore_ascii_case(suffix))

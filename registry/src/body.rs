@@ -38,17 +38,24 @@ pub(crate) async fn read(
     limits: BodyLimits,
 ) -> Result<Option<Value>, ApiError> {
     let received = receive(payload, limits.length);
-    let body = tokio::time::timeout(limits.time, received).await.map_err(|_| {
-        ApiError::new(
-            StatusCode::REQUEST_TIMEOUT,
-            "body_too_slow",
-            format!("request body did not arrive in {} s", limits.time.as_secs()),
-        )
-    })??;
+    let body = tokio::time::timeout(limits.time, received)
+        .await
+        .map_err(|_| {
+            ApiError::new(
+                StatusCode::REQUEST_TIMEOUT,
+                "body_too_slow",
+                format!("request body did not arrive in {} s", limits.time.as_secs()),
+            )
+        })??;
     if body.is_empty() {
         return Ok(None);
     }
-    let header = |name| request.headers().get(name).and_then(|value| value.to_str().ok());
+    let header = |name| {
+        request
+            .headers()
+            .get(name)
+            .and_then(|value| value.to_str().ok())
+    };
     let body = decode(header(CONTENT_ENCODING), body, limits.length)?;
     let content_type = header(CONTENT_TYPE).unwrap_or_default();
     let essence = content_type.split(';').next().unwrap_or_default().trim();
@@ -58,8 +65,8 @@ pub(crate) async fn read(
         return Ok(Some(value));
     }
     if essence.eq_ignore_ascii_case("application/x-www-form-urlencoded") {
-        let text = std::str::from_utf8(&body)
-            .map_err(|_| malformed("request body is not UTF-8"))?;
+        let text =
+            std::str::from_utf8(&body).map_err(|_| malformed("request body is not UTF-8"))?;
         let value = ochre_model::parse_form(text)
             .map_err(|error| malformed(&format!("request body is not a form: {error}")))?;
         return Ok(Some(value));
@@ -74,7 +81,8 @@ fn malformed(text: &str) -> ApiError {
 async fn receive(mut payload: web::Payload, limit: usize) -> Result<Bytes, ApiError> {
     let mut body = BytesMut::new();
     while let Some(chunk) = payload.next().await {
-        let chunk = chunk.map_err(|error| malformed(&format!("request body broke off: {error}")))?;
+        let chunk =
+            chunk.map_err(|error| malformed(&format!("request body broke off: {error}")))?;
         if body.len() + chunk.len() > limit {
             return Err(ApiError::too_large("request body", limit as u64));
         }
@@ -88,13 +96,15 @@ fn decode(encoding: Option<&str>, body: Bytes, limit: usize) -> Result<Bytes, Ap
     let mut decoded = Vec::new();
     let read = match encoding.map(str::to_ascii_lowercase).as_deref() {
         None | Some("" | "identity") => return Ok(body),
-        Some("gzip") => flate2::bufread::GzDecoder::new(&*body).take(bound).read_to_end(&mut decoded),
-        Some("deflate") => {
-            flate2::bufread::ZlibDecoder::new(&*body).take(bound).read_to_end(&mut decoded)
-        }
-        Some("br") => {
-            brotli::Decompressor::new(&*body, 4096).take(bound).read_to_end(&mut decoded)
-        }
+        Some("gzip") => flate2::bufread::GzDecoder::new(&*body)
+            .take(bound)
+            .read_to_end(&mut decoded),
+        Some("deflate") => flate2::bufread::ZlibDecoder::new(&*body)
+            .take(bound)
+            .read_to_end(&mut decoded),
+        Some("br") => brotli::Decompressor::new(&*body, 4096)
+            .take(bound)
+            .read_to_end(&mut decoded),
         Some(other) => {
             return Err(ApiError::new(
                 StatusCode::UNSUPPORTED_MEDIA_TYPE,

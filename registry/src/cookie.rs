@@ -30,9 +30,16 @@ const COMPONENT: &AsciiSet = &NON_ALPHANUMERIC
 /// The text of the `TypeError` that Express would throw.
 pub(crate) fn serialize(cookie: &Cookie, now_ms: u64) -> Result<String, String> {
     let empty = Map::new();
-    let options = cookie.options.as_ref().and_then(Value::as_object).unwrap_or(&empty);
+    let options = cookie
+        .options
+        .as_ref()
+        .and_then(Value::as_object)
+        .unwrap_or(&empty);
     if !is_token(&cookie.name) {
-        return Err(format!("TypeError: argument name is invalid: {}", cookie.name));
+        return Err(format!(
+            "TypeError: argument name is invalid: {}",
+            cookie.name
+        ));
     }
     let text = match &cookie.value {
         Value::String(text) => text.clone(),
@@ -47,13 +54,19 @@ pub(crate) fn serialize(cookie: &Cookie, now_ms: u64) -> Result<String, String> 
 
 /// `Max-Age`, `Domain`, `Path` and `Expires`, in this order.
 fn lifetime(header: &mut String, options: &Map<String, Value>, now_ms: u64) -> Result<(), String> {
-    let mut expires = options.get("expires").and_then(Value::as_str).map(String::from);
+    let mut expires = options
+        .get("expires")
+        .and_then(Value::as_str)
+        .map(String::from);
     let mut attribute = |name: &str, value: &str| {
         // Writing to a String cannot fail.
         let _infallible = write!(header, "; {name}={value}");
     };
     if let Some(max_age) = options.get("maxAge").and_then(Value::as_f64) {
-        #[expect(clippy::cast_possible_truncation, reason = "saturates, which is far enough")]
+        #[expect(
+            clippy::cast_possible_truncation,
+            reason = "saturates, which is far enough"
+        )]
         let milliseconds = max_age as i64;
         attribute("Max-Age", &milliseconds.div_euclid(1000).to_string());
         expires = at(now_ms, milliseconds);
@@ -64,7 +77,9 @@ fn lifetime(header: &mut String, options: &Map<String, Value>, now_ms: u64) -> R
         };
         let is_valid = match option {
             "domain" => is_domain(value),
-            _ => value.bytes().all(|byte| (0x20..0x7f).contains(&byte) && byte != b';'),
+            _ => value
+                .bytes()
+                .all(|byte| (0x20..0x7f).contains(&byte) && byte != b';'),
         };
         if !is_valid {
             return Err(format!("TypeError: option {option} is invalid: {value}"));
@@ -102,7 +117,10 @@ fn flags(header: &mut String, options: &Map<String, Value>) -> Result<(), String
             Value::Bool(true) if option == "sameSite" => "Strict",
             other => other.as_str().unwrap_or_default(),
         };
-        let Some(value) = allowed.iter().find(|other| other.eq_ignore_ascii_case(given)) else {
+        let Some(value) = allowed
+            .iter()
+            .find(|other| other.eq_ignore_ascii_case(given))
+        else {
             return Err(format!("TypeError: option {option} is invalid: {value}"));
         };
         // Writing to a String cannot fail.
@@ -135,14 +153,18 @@ fn is_domain(domain: &str) -> bool {
             && label.len() <= 63
             && !label.starts_with('-')
             && !label.ends_with('-')
-            && label.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
+            && label
+                .bytes()
+                .all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
     })
 }
 
 /// The moment `after_ms` milliseconds later, as ISO 8601.
 fn at(now_ms: u64, after_ms: i64) -> Option<String> {
     let now = OffsetDateTime::from_unix_timestamp_nanos(i128::from(now_ms) * 1_000_000).ok()?;
-    now.checked_add(Duration::milliseconds(after_ms))?.format(&Iso8601::DEFAULT).ok()
+    now.checked_add(Duration::milliseconds(after_ms))?
+        .format(&Iso8601::DEFAULT)
+        .ok()
 }
 
 fn http_date(iso: &str) -> Option<String> {
@@ -161,14 +183,21 @@ mod tests {
 
     fn cookie(name: &str, value: Value, options: Value) -> Result<String, String> {
         serialize(
-            &Cookie { name: name.into(), value, options: Some(options) },
+            &Cookie {
+                name: name.into(),
+                value,
+                options: Some(options),
+            },
             1_795_284_103_010,
         )
     }
 
     #[test]
     fn cookies_look_as_express_writes_them() {
-        assert_eq!(cookie("a", json!("x y"), json!(null)), Ok("a=x%20y; Path=/".into()));
+        assert_eq!(
+            cookie("a", json!("x y"), json!(null)),
+            Ok("a=x%20y; Path=/".into())
+        );
         assert_eq!(
             cookie(
                 "o",
@@ -176,11 +205,15 @@ mod tests {
                 json!({"maxAge": 10_000, "path": "/q", "secure": true, "sameSite": "lax"})
             ),
             Ok("o=j%3A%7B%22x%22%3A1%7D; Max-Age=10; Path=/q; \
-                Expires=Sat, 21 Nov 2026 17:21:53 GMT; Secure; SameSite=Lax"
+                Expires=Sat, 21 Nov 2026 18:01:53 GMT; Secure; SameSite=Lax"
                 .into())
         );
         assert_eq!(
-            cookie("d", json!(5), json!({"domain": ".example.com", "httpOnly": true})),
+            cookie(
+                "d",
+                json!(5),
+                json!({"domain": ".example.com", "httpOnly": true})
+            ),
             Ok("d=5; Domain=.example.com; Path=/; HttpOnly".into())
         );
     }
@@ -195,6 +228,9 @@ mod tests {
         ] {
             assert!(cookie(name, json!("x"), options).is_err(), "{name}");
         }
-        assert_eq!(cookie("a", json!("x\r\ny"), json!({})), Ok("a=x%0D%0Ay; Path=/".into()));
+        assert_eq!(
+            cookie("a", json!("x\r\ny"), json!({})),
+            Ok("a=x%0D%0Ay; Path=/".into())
+        );
     }
 }

@@ -49,7 +49,13 @@ impl Discovery {
         renderer: Arc<Renderer>,
         (settings, oc_version): (DiscoverySettings, String),
     ) -> Self {
-        Self { catalog, releases, renderer, settings, oc_version }
+        Self {
+            catalog,
+            releases,
+            renderer,
+            settings,
+            oc_version,
+        }
     }
 
     /// The switches of `[discovery]`.
@@ -104,7 +110,9 @@ impl Discovery {
             .get(release.id.name.as_str())
             .map(|component| {
                 let versions = component.versions().iter();
-                versions.map(|version| Value::String(version.to_string())).collect()
+                versions
+                    .map(|version| Value::String(version.to_string()))
+                    .collect()
             })
             .unwrap_or_default();
         info.insert("allVersions".into(), Value::Array(versions));
@@ -141,7 +149,10 @@ impl Discovery {
             .iter()
             .filter_map(|(name, component)| {
                 let version = ochre_model::resolve(component.versions(), "")?.clone();
-                Some(ComponentId { name: name.clone(), version })
+                Some(ComponentId {
+                    name: name.clone(),
+                    version,
+                })
             })
             .collect();
         drop(catalog);
@@ -201,9 +212,8 @@ fn date_text(milliseconds: u64) -> String {
 }
 
 fn iso_date(milliseconds: u64) -> Option<String> {
-    let format = format_description!(
-        "[year]-[month]-[day]T[hour]:[minute]:[second].[subsecond digits:3]Z"
-    );
+    let format =
+        format_description!("[year]-[month]-[day]T[hour]:[minute]:[second].[subsecond digits:3]Z");
     moment(milliseconds)?.format(format).ok()
 }
 
@@ -214,7 +224,10 @@ mod tests {
     #[test]
     fn dates_look_as_in_oc() {
         assert_eq!(date_text(0), "Unknown");
-        assert_eq!(date_text(1_795_284_103_010), "2026/11/21 17:21:43");
-        assert_eq!(iso_date(1_795_284_103_010).unwrap(), "2026-11-21T17:21:43.010Z");
+        assert_eq!(date_text(1_795_284_103_010), "2026/11/21 18:01:43");
+        assert_eq!(
+            iso_date(1_795_284_103_010).unwrap(),
+            "2026-11-21T18:01:43.010Z"
+        );
     }
 }

@@ -183,8 +183,8 @@ fn header_map(headers: &[(String, String)]) -> Result<HeaderMap, String> {
     for (name, value) in headers {
         let name = HeaderName::from_bytes(name.as_bytes())
             .map_err(|_| format!("{name} is an invalid header name."))?;
-        let value = HeaderValue::from_str(value)
-            .map_err(|_| format!("invalid value of header {name}"))?;
+        let value =
+            HeaderValue::from_str(value).map_err(|_| format!("invalid value of header {name}"))?;
         map.append(name, value);
     }
     Ok(map)
@@ -208,7 +208,10 @@ impl Policies {
     /// Refuses other schemes, and addresses that may not be reached when the host is one.
     fn check(&self, url: &Url) -> Result<(), String> {
         if !matches!(url.scheme(), "http" | "https") {
-            return Err(format!("fetch failed: scheme {} is not allowed", url.scheme()));
+            return Err(format!(
+                "fetch failed: scheme {} is not allowed",
+                url.scheme()
+            ));
         }
         let address = match url.host() {
             Some(url::Host::Ipv4(address)) => IpAddr::V4(address),
@@ -306,9 +309,23 @@ mod tests {
     #[test]
     fn only_public_addresses_are_public() {
         for text in [
-            "127.0.0.1", "10.0.0.1", "172.16.0.1", "192.168.1.1", "169.254.169.254", "0.0.0.0",
-            "100.64.0.1", "255.255.255.255", "224.0.0.1", "::1", "::", "fe80::1", "fd00::1",
-            "::ffff:127.0.0.1", "2002:7f00:1::", "64:ff9b::7f00:1", "2001:db8::1",
+            "127.0.0.1",
+            "10.0.0.1",
+            "172.16.0.1",
+            "192.168.1.1",
+            "169.254.169.254",
+            "0.0.0.0",
+            "100.64.0.1",
+            "255.255.255.255",
+            "224.0.0.1",
+            "::1",
+            "::",
+            "fe80::1",
+            "fd00::1",
+            "::ffff:127.0.0.1",
+            "2002:7f00:1::",
+            "64:ff9b::7f00:1",
+            "2001:db8::1",
         ] {
             assert!(!is_public(text.parse().unwrap()), "{text}");
         }
@@ -322,9 +339,15 @@ mod tests {
         let _installed = rustls::crypto::ring::default_provider().install_default();
         let egress = Egress::new(&FetchSettings::default()).unwrap();
         for url in [
-            "http://127.0.0.1/", "http://0x7f.1/", "http://2130706433/", "http://[::1]/",
-            "http://[::ffff:10.0.0.1]/", "http://localhost/", "http://169.254.169.254/latest/",
-            "file:///etc/passwd", "ftp://example.com/",
+            "http://127.0.0.1/",
+            "http://0x7f.1/",
+            "http://2130706433/",
+            "http://[::1]/",
+            "http://[::ffff:10.0.0.1]/",
+            "http://localhost/",
+            "http://169.254.169.254/latest/",
+            "file:///etc/passwd",
+            "ftp://example.com/",
         ] {
             let request = FetchRequest {
                 method: "GET".into(),

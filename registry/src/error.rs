@@ -19,7 +19,10 @@ use crate::telemetry::Chain;
 
 /// A failure as its caller sees it, with what only the log sees.
 #[derive(Debug)]
-pub struct ApiError {
+pub struct ApiError(Box<Inner>);
+
+#[derive(Debug)]
+struct Inner {
     status: StatusCode,
     code: &'static str,
     message: String,
@@ -33,14 +36,14 @@ pub struct ApiError {
 impl ApiError {
     /// A failure that is the caller's to mend.
     pub fn new(status: StatusCode, code: &'static str, message: impl Into<String>) -> Self {
-        Self {
+        Self(Box::new(Inner {
             status,
             code,
             message: message.into(),
             details: None,
             retry_after: None,
             source: None,
-        }
+        }))
     }
 
     /// 400.
@@ -65,7 +68,7 @@ impl ApiError {
     /// 503, to be tried again in a second.
     pub fn unavailable(code: &'static str, message: impl Into<String>) -> Self {
         let mut error = Self::new(StatusCode::SERVICE_UNAVAILABLE, code, message);
-        error.retry_after = Some(1);
+        error.0.retry_after = Some(1);
         error
     }
 
@@ -76,37 +79,35 @@ impl ApiError {
             "internal_error",
             "the registry failed; the log has the cause under this request id",
         );
-        error.source = Some(source.into());
+        error.0.source = Some(source.into());
         error
     }
 
     /// Adds the cause, for the log alone.
     #[must_use]
-    pub fn because(
-        mut self,
-        source: impl Into<Box<dyn std::error::Error + Send + Sync>>,
-    ) -> Self {
-        self.source = Some(source.into());
+    pub fn because(mut self, source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
+        self.0.source = Some(source.into());
         self
     }
 
     /// Adds machine-readable details.
     #[must_use]
     pub fn with_details(mut self, details: Value) -> Self {
-        self.details = Some(details);
+        self.0.details = Some(details);
         self
     }
 }
 
 impl fmt::Display for ApiError {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(&self.message)
+        formatter.write_str(&self.0.message)
     }
 }
 
 impl std::error::Error for ApiError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        self.source
+        self.0
+            .source
             .as_ref()
             .map(|source| source.as_ref() as &(dyn std::error::Error + 'static))
     }
@@ -114,27 +115,28 @@ impl std::error::Error for ApiError {
 
 impl ResponseError for ApiError {
     fn status_code(&self) -> StatusCode {
-        self.status
+        self.0.status
     }
 
     fn error_response(&self) -> HttpResponse {
+        let inner = &self.0;
         let request_id = Uuid::new_v4().to_string();
-        if self.status.is_server_error() {
+        if inner.status.is_server_error() {
             tracing::error!(
                 request_id,
-                http.status_code = self.status.as_u16(),
+                http.status_code = inner.status.as_u16(),
                 error = %Chain(self),
                 "request failed"
             );
         }
-        let mut body = json!({ "code": self.code, "error": self.message });
-        if let Some(details) = &self.details {
+        let mut body = json!({ "code": inner.code, "error": inner.message });
+        if let Some(details) = &inner.details {
             body["details"] = details.clone();
         }
         body["requestId"] = Value::String(request_id);
-        let mut response = HttpResponse::build(self.status);
+        let mut response = HttpResponse::build(inner.status);
         response.insert_header((CACHE_CONTROL, HeaderValue::from_static("no-store")));
-        if let Some(seconds) = self.retry_after {
+        if let Some(seconds) = inner.retry_after {
             response.insert_header((RETRY_AFTER, seconds));
         }
         response

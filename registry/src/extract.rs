@@ -82,7 +82,10 @@ impl Caller {
         let mut visible = Map::new();
         for (name, value) in headers {
             let withhold = withheld.as_ref().is_some_and(|settings| {
-                settings.withheld_headers.iter().any(|other| other == name.as_str())
+                settings
+                    .withheld_headers
+                    .iter()
+                    .any(|other| other == name.as_str())
             });
             if withhold {
                 continue;
@@ -166,7 +169,9 @@ pub fn segment(request: &HttpRequest, name: &str) -> Result<String, ApiError> {
             return Err(malformed());
         }
     }
-    let decoded = percent_decode_str(raw).decode_utf8().map_err(|_| malformed())?;
+    let decoded = percent_decode_str(raw)
+        .decode_utf8()
+        .map_err(|_| malformed())?;
     Ok(decoded.into_owned())
 }
 

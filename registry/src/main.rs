@@ -69,9 +69,9 @@ async fn main() -> ExitCode {
     }
     let finished = match arguments.command {
         None => run(settings).await,
-        Some(Command::Templates { command: TemplateCommand::Add { template_type } }) => {
-            app::install_template(&settings, &template_type).await
-        }
+        Some(Command::Templates {
+            command: TemplateCommand::Add { template_type },
+        }) => app::install_template(&settings, &template_type).await,
     };
     match finished {
         Ok(()) => ExitCode::SUCCESS,

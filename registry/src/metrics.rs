@@ -45,94 +45,58 @@ impl Metrics {
     ///
     /// When two families have one name, which is a mistake in this file.
     pub fn new(version: &str) -> Result<Self, prometheus::Error> {
-        let registry = Registry::new();
-        let counters = |name, help, labels: &[&str]| {
-            let family = IntCounterVec::new(Opts::new(name, help), labels)?;
-            registry.register(Box::new(family.clone()))?;
-            Ok::<_, prometheus::Error>(family)
-        };
-        let seconds = |name, help, labels: &[&str]| {
-            let options = HistogramOpts::new(name, help).buckets(SECONDS.to_vec());
-            let family = HistogramVec::new(options, labels)?;
-            registry.register(Box::new(family.clone()))?;
-            Ok::<_, prometheus::Error>(family)
-        };
-        let gauge = |name, help| {
-            let family = IntGauge::new(name, help)?;
-            registry.register(Box::new(family.clone()))?;
-            Ok::<_, prometheus::Error>(family)
-        };
-        let sizes = HistogramOpts::new("ochre_publish_size_bytes", "Bytes of an uploaded archive")
-            .buckets((0..9).map(|power| 1024.0 * 4.0_f64.powi(power)).collect());
-        let publish_size = Histogram::with_opts(sizes)?;
-        registry.register(Box::new(publish_size.clone()))?;
-        let publish_aborted = IntCounter::new(
-            "ochre_publish_aborted_total",
-            "Uploads that ended before their end",
-        )?;
-        registry.register(Box::new(publish_aborted.clone()))?;
-        gauge_with_version(&registry, version)?;
+        let families = Families(Registry::new());
+        families.build_info(version)?;
         Ok(Self {
-            http_requests: counters(
-                "ochre_http_requests_total",
-                "HTTP requests answered",
+            http_requests: families.counters(
+                "ochre_http_requests_total: HTTP requests answered",
                 &["route", "method", "status"],
             )?,
-            http_duration: seconds(
-                "ochre_http_request_duration_seconds",
-                "Time from request head to answer",
-                &["route"],
+            http_duration: families.seconds(
+                "ochre_http_request_duration_seconds: Time from request head to answer",
+                "route",
             )?,
-            renders: counters(
-                "ochre_renders_total",
-                "Components rendered",
+            renders: families.counters(
+                "ochre_renders_total: Components rendered",
                 &["mode", "outcome"],
             )?,
-            render_duration: seconds(
-                "ochre_render_duration_seconds",
-                "Time to render a component",
-                &["mode"],
+            render_duration: families.seconds(
+                "ochre_render_duration_seconds: Time to render a component",
+                "mode",
             )?,
-            driver_invocations: counters(
-                "ochre_driver_invocations_total",
-                "Calls of the JavaScript engine",
+            driver_invocations: families.counters(
+                "ochre_driver_invocations_total: Calls of the JavaScript engine",
                 &["driver", "outcome"],
             )?,
-            driver_cpu: seconds(
-                "ochre_driver_cpu_seconds",
-                "CPU time of one call of the JavaScript engine",
-                &["driver"],
+            driver_cpu: families.seconds(
+                "ochre_driver_cpu_seconds: CPU time of one call of the JavaScript engine",
+                "driver",
             )?,
-            store_requests: counters(
-                "ochre_store_requests_total",
-                "Requests to the object store",
+            store_requests: families.counters(
+                "ochre_store_requests_total: Requests to the object store",
                 &["operation", "outcome"],
             )?,
-            store_duration: seconds(
-                "ochre_store_request_duration_seconds",
-                "Time of a request to the object store",
-                &["operation"],
+            store_duration: families.seconds(
+                "ochre_store_request_duration_seconds: Time of a request to the object store",
+                "operation",
             )?,
-            cache_lookups: counters(
-                "ochre_cache_lookups_total",
-                "Look-ups in memory",
+            cache_lookups: families.counters(
+                "ochre_cache_lookups_total: Look-ups in memory",
                 &["cache", "outcome"],
             )?,
-            publishes: counters("ochre_publishes_total", "Publishes", &["outcome"])?,
-            changes: counters(
-                "ochre_changes_total",
-                "Changes of the catalog seen by this node",
+            publishes: families.counters("ochre_publishes_total: Publishes", &["outcome"])?,
+            publish_size: families.sizes("ochre_publish_size_bytes: Bytes of an upload")?,
+            publish_aborted: families
+                .counter("ochre_publish_aborted_total: Uploads that ended before their end")?,
+            changes: families.counters(
+                "ochre_changes_total: Changes of the catalog seen",
                 &["kind"],
             )?,
-            catalog_age: gauge(
-                "ochre_catalog_age_seconds",
-                "Time since the shared manifest was last read",
-            )?,
-            catalog_components: gauge("ochre_catalog_components", "Components known")?,
-            catalog_versions: gauge("ochre_catalog_versions", "Releases known")?,
-            publish_size,
-            publish_aborted,
-            registry,
+            catalog_age: families
+                .gauge("ochre_catalog_age_seconds: Time since the manifest was last read")?,
+            catalog_components: families.gauge("ochre_catalog_components: Components known")?,
+            catalog_versions: families.gauge("ochre_catalog_versions: Releases known")?,
+            registry: families.0,
         })
     }
 
@@ -223,40 +187,87 @@ impl StoreObserver for Metrics {
     }
 }
 
-fn gauge_with_version(registry: &Registry, version: &str) -> Result<(), prometheus::Error> {
-    let options = Opts::new("ochre_build_info", "Version of this node; always 1")
-        .const_label("version", version);
-    let info = IntGauge::with_opts(options)?;
-    info.set(1);
-    registry.register(Box::new(info))
+/// Makes families and registers them; each text is `name: help`.
+struct Families(Registry);
+
+// === impl Families ===
+
+impl Families {
+    fn counters(&self, text: &str, labels: &[&str]) -> Result<IntCounterVec, prometheus::Error> {
+        self.registered(IntCounterVec::new(options(text), labels)?)
+    }
+
+    fn counter(&self, text: &str) -> Result<IntCounter, prometheus::Error> {
+        self.registered(IntCounter::with_opts(options(text))?)
+    }
+
+    fn gauge(&self, text: &str) -> Result<IntGauge, prometheus::Error> {
+        self.registered(IntGauge::with_opts(options(text))?)
+    }
+
+    fn seconds(&self, text: &str, label: &str) -> Result<HistogramVec, prometheus::Error> {
+        let options = HistogramOpts::from(options(text)).buckets(SECONDS.to_vec());
+        self.registered(HistogramVec::new(options, &[label])?)
+    }
+
+    fn sizes(&self, text: &str) -> Result<Histogram, prometheus::Error> {
+        let buckets = (0..9).map(|power| 1024.0 * 4.0_f64.powi(power)).collect();
+        self.registered(Histogram::with_opts(
+            HistogramOpts::from(options(text)).buckets(buckets),
+        )?)
+    }
+
+    fn build_info(&self, version: &str) -> Result<(), prometheus::Error> {
+        let options = options("ochre_build_info: Version of this node; always 1");
+        let info = self.registered(IntGauge::with_opts(
+            options.const_label("version", version),
+        )?)?;
+        info.set(1);
+        Ok(())
+    }
+
+    fn registered<C>(&self, family: C) -> Result<C, prometheus::Error>
+    where
+        C: prometheus::core::Collector + Clone + 'static,
+    {
+        self.0.register(Box::new(family.clone()))?;
+        Ok(family)
+    }
+}
+
+fn options(text: &str) -> Opts {
+    let (name, help) = text.split_once(": ").unwrap_or((text, text));
+    Opts::new(name, help)
 }
 
 /// Texts of the statuses that are answered, so that none is formatted on the way of a request.
 fn status_text(status: u16) -> &'static str {
-    match status {
-        200 => "200",
-        204 => "204",
-        206 => "206",
-        302 => "302",
-        304 => "304",
-        400 => "400",
-        401 => "401",
-        403 => "403",
-        404 => "404",
-        405 => "405",
-        408 => "408",
-        409 => "409",
-        413 => "413",
-        414 => "414",
-        416 => "416",
-        500 => "500",
-        501 => "501",
-        502 => "502",
-        503 => "503",
-        504 => "504",
-        507 => "507",
-        400..500 => "4xx",
-        500..600 => "5xx",
-        _ => "other",
-    }
+    const TEXTS: [(u16, &str); 22] = [
+        (200, "200"),
+        (204, "204"),
+        (206, "206"),
+        (302, "302"),
+        (304, "304"),
+        (400, "400"),
+        (401, "401"),
+        (403, "403"),
+        (404, "404"),
+        (405, "405"),
+        (408, "408"),
+        (409, "409"),
+        (413, "413"),
+        (414, "414"),
+        (416, "416"),
+        (500, "500"),
+        (501, "501"),
+        (502, "502"),
+        (503, "503"),
+        (504, "504"),
+        (507, "507"),
+        (415, "415"),
+    ];
+    TEXTS
+        .iter()
+        .find(|(known, _)| *known == status)
+        .map_or("other", |(_, text)| text)
 }

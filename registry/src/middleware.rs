@@ -52,11 +52,17 @@ pub async fn finish(
             "url_too_long",
             format!("URL is longer than {} bytes", edge.url_max),
         );
-        request.into_response(error.error_response()).map_into_right_body()
+        request
+            .into_response(error.error_response())
+            .map_into_right_body()
     } else {
         next.call(request).await?.map_into_left_body()
     };
-    edge.add_cors(response.headers_mut(), origin.as_ref(), method == Method::OPTIONS);
+    edge.add_cors(
+        response.headers_mut(),
+        origin.as_ref(),
+        method == Method::OPTIONS,
+    );
     edge.observe(&method, &response, started);
     Ok(response)
 }
@@ -86,13 +92,18 @@ impl Edge {
         } else {
             headers.append(VARY, HeaderValue::from_static("Origin"));
             let named = origin.filter(|origin| {
-                self.origins.iter().any(|other| other.as_bytes() == origin.as_bytes())
+                self.origins
+                    .iter()
+                    .any(|other| other.as_bytes() == origin.as_bytes())
             });
             let Some(origin) = named else {
                 return;
             };
             headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, origin.clone());
-            headers.insert(ACCESS_CONTROL_ALLOW_CREDENTIALS, HeaderValue::from_static("true"));
+            headers.insert(
+                ACCESS_CONTROL_ALLOW_CREDENTIALS,
+                HeaderValue::from_static("true"),
+            );
         }
         headers.insert(ACCESS_CONTROL_ALLOW_HEADERS, self.headers.clone());
         headers.insert(
@@ -110,7 +121,8 @@ impl Edge {
         let status = response.status().as_u16();
         let elapsed = started.elapsed();
         let method = method_label(method);
-        self.metrics.request_finished(route, method, status, elapsed);
+        self.metrics
+            .request_finished(route, method, status, elapsed);
         tracing::debug!(
             http.method = method,
             http.route = route,

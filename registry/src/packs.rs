@@ -23,7 +23,11 @@ pub use npm::{NpmError, NpmRegistry};
 
 /// Template types that OC's registry knows without configuration: their components are served
 /// unrendered even when no pack renders them here.
-const KNOWN: [&str; 3] = ["oc-template-es6", "oc-template-handlebars", "oc-template-jade"];
+const KNOWN: [&str; 3] = [
+    "oc-template-es6",
+    "oc-template-handlebars",
+    "oc-template-jade",
+];
 
 /// File of a pack that tells what it is.
 const MANIFEST: &str = "pack.json";
@@ -139,8 +143,8 @@ impl Packs {
     ///
     /// [`PackError`].
     pub async fn install(&self, template_type: &str) -> Result<Arc<TemplatePack>, PackError> {
-        let spec = spec(template_type)
-            .ok_or_else(|| PackError::Unknown(template_type.to_owned()))?;
+        let spec =
+            spec(template_type).ok_or_else(|| PackError::Unknown(template_type.to_owned()))?;
         let pack = self.fetch(spec).await?;
         Ok(self.keep(pack))
     }
@@ -228,7 +232,9 @@ impl PackSource for Packs {
 }
 
 fn spec(template_type: &str) -> Option<&'static PackSpec> {
-    PACKS.iter().find(|spec| spec.template_type == template_type)
+    PACKS
+        .iter()
+        .find(|spec| spec.template_type == template_type)
 }
 
 /// Where a file of a pack lies below the store's template prefix.

@@ -18,7 +18,11 @@ impl PublicPaths {
     pub fn new(public_url: Option<&str>, components_dir: &str, base_url: &str) -> Self {
         let root = match public_url {
             Some(url) => {
-                let scheme = if url.starts_with("http") { "" } else { "https:" };
+                let scheme = if url.starts_with("http") {
+                    ""
+                } else {
+                    "https:"
+                };
                 let slash = if url.ends_with('/') { "" } else { "/" };
                 format!("{scheme}{url}{slash}{components_dir}/")
             }
@@ -47,8 +51,14 @@ mod tests {
     #[test]
     fn public_url_is_used_as_oc_does() {
         for (url, expected) in [
-            ("//cdn.example/x/", "https://cdn.example/x/components/hello/1.0.0/template.js"),
-            ("http://cdn.example", "http://cdn.example/components/hello/1.0.0/template.js"),
+            (
+                "//cdn.example/x/",
+                "https://cdn.example/x/components/hello/1.0.0/template.js",
+            ),
+            (
+                "http://cdn.example",
+                "http://cdn.example/components/hello/1.0.0/template.js",
+            ),
         ] {
             let paths = PublicPaths::new(Some(url), "components", "http://localhost/");
             assert_eq!(paths.file(&hello(), "template.js"), expected);
@@ -59,6 +69,9 @@ mod tests {
     fn without_one_the_node_serves_files_itself() {
         let paths = PublicPaths::new(None, "components", "http://localhost:3000/");
 
-        assert_eq!(paths.file(&hello(), ""), "http://localhost:3000/~assets/hello/1.0.0/");
+        assert_eq!(
+            paths.file(&hello(), ""),
+            "http://localhost:3000/~assets/hello/1.0.0/"
+        );
     }
 }

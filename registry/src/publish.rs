@@ -119,7 +119,6 @@ impl Publisher {
             name: &request.name,
             version: &request.version,
             oc_version: &self.oc_version,
-            store_kind: self.store.kind(),
         };
         let id = rules::check(&package.manifest, &target)?;
         if !self.is_writable {
@@ -146,15 +145,15 @@ impl Publisher {
         let read = move || ochre_package::read(BufReader::new(upload.file), &limits);
         tokio::task::spawn_blocking(read)
             .await
-            .map_err(PublishFailure::died)?
-            .map_err(PublishFailure::archive)
+            .map_err(|error| PublishFailure::died(&error))?
+            .map_err(|error| PublishFailure::archive(&error))
     }
 
     async fn check_is_new(&self, id: &ComponentId) -> Result<(), PublishFailure> {
         match self.store.find_version(id).await {
             Ok(None) => Ok(()),
             Ok(Some(_)) => Err(PublishFailure::already_exists(id, self.store.kind(), None)),
-            Err(error) => Err(PublishFailure::unreadable(error)),
+            Err(error) => Err(PublishFailure::unreadable(&error)),
         }
     }
 
@@ -177,10 +176,10 @@ impl Publisher {
         });
         let committed = self.store.committer().commit(change).await;
         let kind = self.store.kind();
-        let committed = committed.map_err(|error| PublishFailure::commit(error, id, kind))?;
+        let committed = committed.map_err(|error| PublishFailure::commit(&error, id, kind))?;
         self.watch.apply(&committed);
         self.assets.prepare(id.clone());
-        tracing::info!(publisher = user, "published a release");
+        tracing::debug!(publisher = user, "answered the publisher");
         Ok(())
     }
 }

@@ -66,7 +66,9 @@ impl Readiness {
             reasons.push("the shared manifest was not read yet".to_owned());
         }
         if let Some(error) = status.last_error {
-            reasons.push(format!("the last poll of the shared manifest failed: {error}"));
+            reasons.push(format!(
+                "the last poll of the shared manifest failed: {error}"
+            ));
         }
         reasons.extend(status.alerts);
         if !self.is_writable {
@@ -88,7 +90,9 @@ impl Readiness {
     /// Puts what the node knows of the catalog into the metrics.
     pub fn observe(&self, metrics: &Metrics) {
         let catalog = self.watch.catalog().load();
-        let age = self.age(self.watch.status().last_success_ms).unwrap_or_default();
+        let age = self
+            .age(self.watch.status().last_success_ms)
+            .unwrap_or_default();
         metrics.catalog_observed(age, catalog.len(), catalog.version_count());
     }
 }

@@ -127,7 +127,15 @@ impl Releases {
         let template_type = mapped_type(&template.template_type);
         let pack = self.packs.get(&template_type).await;
         let is_template_known = pack.is_some() || self.packs.is_known(&template_type);
-        Ok(Arc::new(self.build(id, files, &template_type, Prepared { pack, is_template_known })))
+        Ok(Arc::new(self.build(
+            id,
+            files,
+            &template_type,
+            Prepared {
+                pack,
+                is_template_known,
+            },
+        )))
     }
 
     fn build(
@@ -198,9 +206,15 @@ fn program(
     pack: Option<Arc<TemplatePack>>,
 ) -> Program {
     let script = |file: &str, bytes: &Bytes| {
-        Script::new(format!("{id}/{file}"), String::from_utf8_lossy(bytes).into_owned())
+        Script::new(
+            format!("{id}/{file}"),
+            String::from_utf8_lossy(bytes).into_owned(),
+        )
     };
-    let provider = files.server.as_ref().map(|bytes| script("server.js", bytes));
+    let provider = files
+        .server
+        .as_ref()
+        .map(|bytes| script("server.js", bytes));
     let view = files.template.as_ref().zip(pack).map(|(bytes, pack)| View {
         script: script("template.js", bytes),
         key: Arc::from(files.manifest.oc().files.template.hash_key.as_str()),

@@ -4,6 +4,7 @@ mod context;
 mod failure;
 mod negotiation;
 mod nested;
+mod rendering;
 mod wrapper;
 
 use std::{
@@ -13,7 +14,7 @@ use std::{
 
 use bytes::Bytes;
 use ochre_cdn_sync::Lookup;
-use ochre_engine::driver::{Answer, Call, Cookie, Driver, Entry, Limits, Outcome};
+use ochre_engine::driver::{Answer, Call, Driver, Entry, Limits, Outcome};
 use ochre_model::{ComponentId, ComponentName, Parameters, Version};
 use ochre_store::{Catalog, CatalogSnapshot};
 use tracing::{Span, field::Empty, instrument};
@@ -28,10 +29,11 @@ use crate::{
     settings::RenderSettings,
 };
 
-pub(crate) use failure::{RENDER_ERROR, oc_version_text};
 pub use failure::RenderFailure;
+pub(crate) use failure::{RENDER_ERROR, oc_version_text};
 pub use negotiation::RenderMode;
 pub use nested::Nesting;
+pub use rendering::{Content, Info, Rendering, Success};
 
 use self::{nested::RenderHost, wrapper::Wrapper};
 
@@ -103,56 +105,6 @@ pub struct RenderRequest {
     pub nesting: Nesting,
 }
 
-/// What is answered.
-#[derive(Debug)]
-pub enum Rendering {
-    /// The version was resolved, nothing else.
-    Info(Info),
-    /// The component, rendered or not.
-    Success(Box<Success>),
-    /// Why there is no component.
-    Failure(Box<RenderFailure>),
-}
-
-/// A resolved version.
-#[derive(Debug)]
-pub struct Info {
-    /// Component name.
-    pub name: String,
-    /// Requested version.
-    pub requested: String,
-    /// Resolved version.
-    pub version: String,
-}
-
-/// A component's answer.
-#[derive(Debug)]
-pub struct Success {
-    /// The release that answered.
-    pub release: Arc<Release>,
-    /// Requested version.
-    pub requested: String,
-    /// `href`, unless it was not wanted.
-    pub href: Option<String>,
-    /// HTML or view-model.
-    pub content: Content,
-    /// Response headers that the component set; names lower-cased.
-    pub headers: Vec<(String, String)>,
-    /// Cookies that the component set.
-    pub cookies: Vec<Cookie>,
-    /// The id in the HTML that no other rendering has.
-    pub render_id: Option<String>,
-}
-
-/// HTML or view-model.
-#[derive(Debug)]
-pub enum Content {
-    /// Rendered, wrapper included.
-    Html(String),
-    /// JSON text.
-    Model(Bytes),
-}
-
 /// A request on its way: what was found out so far.
 struct Prepared {
     release: Arc<Release>,
@@ -200,13 +152,14 @@ impl Renderer {
         let mut mode = "none";
         let rendering = match self.answer(&request, &mut mode).await {
             Ok(rendering) => rendering,
-            Err(failure) => Rendering::Failure(Box::new(failure.of(&request))),
+            Err(failure) => Rendering::Failure(failure.of(&request)),
         };
         let outcome = match &rendering {
             Rendering::Info(_) | Rendering::Success(_) => "ok",
             Rendering::Failure(failure) => failure.outcome(),
         };
-        self.metrics.render_finished(mode, outcome, started.elapsed());
+        self.metrics
+            .render_finished(mode, outcome, started.elapsed());
         rendering
     }
 
@@ -256,7 +209,10 @@ impl Renderer {
         }
         // Another node may have published it a moment ago: ask the store before saying 404.
         if let Ok(version) = requested.parse::<Version>() {
-            let id = ComponentId { name: name.clone(), version };
+            let id = ComponentId {
+                name: name.clone(),
+                version,
+            };
             match self.lookup.find(&id).await {
                 Ok(true) => return Ok(id),
                 Ok(false) => {}
@@ -312,7 +268,12 @@ impl Renderer {
             &request.version,
             &parameters,
         );
-        Ok(Prepared { release, parameters, mode, href })
+        Ok(Prepared {
+            release,
+            parameters,
+            mode,
+            href,
+        })
     }
 
     async fn execute(
@@ -346,8 +307,7 @@ impl Renderer {
         if prepared.mode == RenderMode::Unrendered && !has_provider {
             return Ok(success(request, prepared, Content::Model(input)));
         }
-        let render_id =
-            (prepared.mode == RenderMode::Rendered).then(|| Uuid::new_v4().to_string());
+        let render_id = (prepared.mode == RenderMode::Rendered).then(|| Uuid::new_v4().to_string());
         let outcome = self
             .call(request, release, (entry, input, render_id.clone()))
             .await?;
@@ -376,7 +336,9 @@ impl Renderer {
         };
         let called = self.driver.call(&release.program, call).await;
         let (outcome, cpu) = match &called {
-            Ok(Outcome { result: Ok(_), cpu, .. }) => ("ok", *cpu),
+            Ok(Outcome {
+                result: Ok(_), cpu, ..
+            }) => ("ok", *cpu),
             Ok(Outcome { cpu, .. }) => ("failed", *cpu),
             Err(_) => ("not_run", Duration::ZERO),
         };
@@ -450,9 +412,8 @@ impl Renderer {
     ) -> Vec<(String, String)> {
         if request.version != release.id.version.as_str() {
             let skipped = &self.options.settings.skip_headers_on_weak_version;
-            headers.retain(|(name, _)| {
-                !skipped.iter().any(|other| other.eq_ignore_ascii_case(name))
-            });
+            headers
+                .retain(|(name, _)| !skipped.iter().any(|other| other.eq_ignore_ascii_case(name)));
         }
         headers
     }

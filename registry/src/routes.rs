@@ -22,7 +22,8 @@ pub fn configure(config: &mut ServiceConfig, prefix: &str) {
     if prefix != "/" {
         let target = prefix.to_owned();
         config.service(
-            resource(vec!["/".to_owned()], "GET, HEAD").route(web::get().to(move || redirect(target.clone()))),
+            resource(vec!["/".to_owned()], "GET, HEAD")
+                .route(web::get().to(move || redirect(target.clone()))),
         );
     }
     let base = prefix.trim_end_matches('/');
@@ -33,14 +34,33 @@ pub fn configure(config: &mut ServiceConfig, prefix: &str) {
         .service(read(both("/{_:(?i)~health}"), operations::health))
         .service(read(both("/{_:(?i)~ready}"), operations::ready))
         .service(read(both("/{_:(?i)~metrics}"), operations::metrics))
-        .service(read(both("/{_:(?i)~registry}/{_k:(?i)plugins}"), discovery::plugins))
-        .service(read(both("/{_:(?i)~registry}/{_k:(?i)dependencies}"), discovery::dependencies))
-        .service(read(both("/{_:(?i)~registry}/{_k:(?i)history}"), discovery::history))
-        .service(read(vec![at("/{_:(?i)~assets}/{name}/{version}/{path:.+}")], assets::get));
-    for path in ["/{_:(?i)~actions}/{action}/{name}/{version}", "/{_:(?i)~actions}/{action}/{name}"] {
+        .service(read(
+            both("/{_:(?i)~registry}/{_k:(?i)plugins}"),
+            discovery::plugins,
+        ))
+        .service(read(
+            both("/{_:(?i)~registry}/{_k:(?i)dependencies}"),
+            discovery::dependencies,
+        ))
+        .service(read(
+            both("/{_:(?i)~registry}/{_k:(?i)history}"),
+            discovery::history,
+        ))
+        .service(read(
+            vec![at("/{_:(?i)~assets}/{name}/{version}/{path:.+}")],
+            assets::get,
+        ));
+    for path in [
+        "/{_:(?i)~actions}/{action}/{name}/{version}",
+        "/{_:(?i)~actions}/{action}/{name}",
+    ] {
         config.service(resource(both(path), "POST").route(web::post().to(component::act)));
     }
-    let root = if base.is_empty() { vec!["/".to_owned()] } else { both("") };
+    let root = if base.is_empty() {
+        vec!["/".to_owned()]
+    } else {
+        both("")
+    };
     config.service(
         resource(root, "GET, HEAD, POST")
             .route(web::get().to(discovery::list))
@@ -86,8 +106,13 @@ fn options(allow: &'static str) -> Route {
 
 /// A preflight needs no body; anyone else gets what Express answers.
 async fn options_answer(request: HttpRequest, allow: &'static str) -> HttpResponse {
-    if request.headers().contains_key("access-control-request-method") {
-        return HttpResponse::NoContent().insert_header((ALLOW, allow)).finish();
+    if request
+        .headers()
+        .contains_key("access-control-request-method")
+    {
+        return HttpResponse::NoContent()
+            .insert_header((ALLOW, allow))
+            .finish();
     }
     HttpResponse::Ok()
         .insert_header((ALLOW, allow))
@@ -103,9 +128,10 @@ async fn not_allowed(allow: &'static str) -> HttpResponse {
         format!("this path takes {allow}"),
     );
     let mut response = actix_web::ResponseError::error_response(&error);
-    response
-        .headers_mut()
-        .insert(ALLOW, actix_web::http::header::HeaderValue::from_static(allow));
+    response.headers_mut().insert(
+        ALLOW,
+        actix_web::http::header::HeaderValue::from_static(allow),
+    );
     response
 }
 

@@ -73,10 +73,16 @@ async fn publish_one(publisher: &Publisher, files: &[File]) -> Result<String, St
 fn upload(files: &[File]) -> Result<Upload, String> {
     let builder = files
         .iter()
-        .fold(PackageBuilder::new(), |builder, (path, bytes)| builder.file(*path, *bytes));
+        .fold(PackageBuilder::new(), |builder, (path, bytes)| {
+            builder.file(*path, *bytes)
+        });
     let archive = builder.build().map_err(|error| error.to_string())?;
     let mut file = tempfile::tempfile().map_err(|error| error.to_string())?;
-    file.write_all(&archive).map_err(|error| error.to_string())?;
+    file.write_all(&archive)
+        .map_err(|error| error.to_string())?;
     file.rewind().map_err(|error| error.to_string())?;
-    Ok(Upload { file, length: archive.len() as u64 })
+    Ok(Upload {
+        file,
+        length: archive.len() as u64,
+    })
 }

@@ -34,7 +34,10 @@ pub fn start(
     reconcile_interval: Duration,
     (tasks, stop): (&TaskTracker, &CancellationToken),
 ) {
-    tasks.spawn(stop.clone().run_until_cancelled_owned(follow(parts.clone())));
+    tasks.spawn(
+        stop.clone()
+            .run_until_cancelled_owned(follow(parts.clone())),
+    );
     if parts.is_writable {
         let work = reconcile(parts, reconcile_interval);
         tasks.spawn(stop.clone().run_until_cancelled_owned(work));
@@ -56,9 +59,11 @@ async fn follow(parts: TaskParts) {
             match change {
                 Change::Published(id) => {
                     parts.metrics.change_seen("published");
-                    let is_newest = parts.catalog.load().get(id.name.as_str()).is_some_and(|all| {
-                        all.versions().last() == Some(&id.version)
-                    });
+                    let is_newest = parts
+                        .catalog
+                        .load()
+                        .get(id.name.as_str())
+                        .is_some_and(|all| all.versions().last() == Some(&id.version));
                     if is_newest && let Err(error) = parts.releases.get(id).await {
                         tracing::debug!(error = %Chain(&*error), "a new release was not loaded yet");
                     }
@@ -82,7 +87,11 @@ async fn reconcile(parts: TaskParts, period: Duration) {
                     tracing::info!(component = %id, "finished an interrupted publish");
                 }
                 for (place, problem) in &report.problems {
-                    tracing::warn!(place, problem, "an interrupted publish could not be finished");
+                    tracing::warn!(
+                        place,
+                        problem,
+                        "an interrupted publish could not be finished"
+                    );
                 }
                 if !report.finished.is_empty() {
                     parts.watch.wake();

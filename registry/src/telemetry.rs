@@ -1,6 +1,6 @@
 //! Logs: one subscriber for the process, in JSON or for people.
 
-use std::{error::Error, fmt};
+use std::{error::Error, fmt, io::IsTerminal};
 
 use serde::{Deserialize, Serialize};
 use tracing_subscriber::EnvFilter;
@@ -49,6 +49,7 @@ pub fn start(settings: &TelemetrySettings) -> Result<(), TelemetryError> {
     })?;
     let builder = tracing_subscriber::fmt()
         .with_env_filter(filter)
+        .with_ansi(std::io::stderr().is_terminal())
         .with_writer(std::io::stderr);
     // A second subscriber (tests that start several apps) leaves the first in place.
     let _already_set = match settings.format {
@@ -64,7 +65,7 @@ impl Default for TelemetrySettings {
     fn default() -> Self {
         Self {
             format: LogFormat::Human,
-            level: "info".into(),
+            level: "info,actix_server=warn".into(),
         }
     }
 }

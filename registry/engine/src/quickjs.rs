@@ -229,7 +229,10 @@ impl Pool {
             }
             slot.abandon();
             let abandoned = self.abandoned.fetch_add(1, Ordering::Relaxed) + 1;
-            tracing::error!(abandoned, "script could not be stopped; engine thread given up");
+            tracing::error!(
+                abandoned,
+                "script could not be stopped; engine thread given up"
+            );
         }
     }
 }

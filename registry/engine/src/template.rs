@@ -114,7 +114,9 @@ pub enum PackError {
     #[error("template type `{0}` has no adapter")]
     UnknownType(String),
     /// The runtime is not the one that was installed.
-    #[error("runtime of template pack `{template_type}` has digest {found}, {expected} is expected")]
+    #[error(
+        "runtime of template pack `{template_type}` has digest {found}, {expected} is expected"
+    )]
     Damaged {
         /// Template type of the pack.
         template_type: String,
@@ -220,9 +222,6 @@ mod tests {
     #[test]
     fn damaged_runtime_is_refused() {
         let manifest = PACKS[0].manifest(&Script::new("runtime", "1"));
-        assert!(matches!(
-            manifest.load("2"),
-            Err(PackError::Damaged { .. })
-        ));
+        assert!(matches!(manifest.load("2"), Err(PackError::Damaged { .. })));
     }
 }

@@ -119,12 +119,19 @@ mod tests {
         let of = |encoding: Encoding| encoding.compressed(&body).unwrap();
 
         let mut text = Vec::new();
-        brotli::Decompressor::new(&*of(Encoding::Brotli), 4096).read_to_end(&mut text).unwrap();
+        brotli::Decompressor::new(&*of(Encoding::Brotli), 4096)
+            .read_to_end(&mut text)
+            .unwrap();
         assert_eq!(text, body);
-        assert_eq!(zstd::bulk::decompress(&of(Encoding::Zstd), body.len()).unwrap(), body);
+        assert_eq!(
+            zstd::bulk::decompress(&of(Encoding::Zstd), body.len()).unwrap(),
+            body
+        );
         let mut text = Vec::new();
         let gzip = of(Encoding::Gzip);
-        flate2::bufread::GzDecoder::new(&*gzip).read_to_end(&mut text).unwrap();
+        flate2::bufread::GzDecoder::new(&*gzip)
+            .read_to_end(&mut text)
+            .unwrap();
         assert_eq!(text, body);
     }
 }

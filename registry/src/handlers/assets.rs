@@ -6,8 +6,8 @@ use actix_web::{
         StatusCode,
         header::{
             ACCEPT_RANGES, AcceptEncoding, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_RANGE,
-            CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG, Header, IF_NONE_MATCH, IF_RANGE,
-            RANGE, Range, VARY, X_CONTENT_TYPE_OPTIONS,
+            CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG, Header, IF_NONE_MATCH, IF_RANGE, RANGE,
+            Range, VARY, X_CONTENT_TYPE_OPTIONS,
         },
     },
     web,
@@ -40,21 +40,34 @@ pub(crate) async fn get(
     let id = ComponentId { name, version };
     let range = request.headers().contains_key(RANGE);
     let accepted = AcceptEncoding::parse(&request).ok();
-    let encoding = if range { Encoding::Identity } else { Encoding::negotiate(accepted.as_ref()) };
-    let asset = assets.get(&id, &file, encoding).await.map_err(|error| match error {
-        AssetError::NotFound => missing(),
-        AssetError::Integrity(_) => {
-            ApiError::new(StatusCode::BAD_GATEWAY, "integrity", error.to_string()).because(error)
-        }
-        AssetError::Unavailable(_) => {
-            ApiError::unavailable("storage_unavailable", error.to_string()).because(error)
-        }
-    })?;
+    let encoding = if range {
+        Encoding::Identity
+    } else {
+        Encoding::negotiate(accepted.as_ref())
+    };
+    let asset = assets
+        .get(&id, &file, encoding)
+        .await
+        .map_err(|error| match error {
+            AssetError::NotFound => missing(),
+            AssetError::Integrity(_) => {
+                ApiError::new(StatusCode::BAD_GATEWAY, "integrity", error.to_string())
+                    .because(error)
+            }
+            AssetError::Unavailable(_) => {
+                ApiError::unavailable("storage_unavailable", error.to_string()).because(error)
+            }
+        })?;
     respond(&request, &asset)
 }
 
 fn respond(request: &HttpRequest, asset: &Asset) -> Result<HttpResponse, ApiError> {
-    let header = |name| request.headers().get(name).and_then(|value| value.to_str().ok());
+    let header = |name| {
+        request
+            .headers()
+            .get(name)
+            .and_then(|value| value.to_str().ok())
+    };
     let mut response = HttpResponse::Ok();
     response
         .insert_header((ETAG, asset.etag.as_ref()))
@@ -91,9 +104,7 @@ fn respond(request: &HttpRequest, asset: &Asset) -> Result<HttpResponse, ApiErro
 }
 
 /// The one range that is asked for; several are answered with the whole file.
-fn requested_range(
-    request: &HttpRequest,
-) -> Option<actix_web::http::header::ByteRangeSpec> {
+fn requested_range(request: &HttpRequest) -> Option<actix_web::http::header::ByteRangeSpec> {
     match Range::parse(request).ok()? {
         Range::Bytes(ranges) => match ranges.as_slice() {
             [range] => Some(range.clone()),

@@ -85,7 +85,12 @@ pub(crate) async fn post(
         .buffered(limits.concurrency)
         .collect()
         .await;
-    Ok(respond(&request, &renderings, renderer.base_url(), &**clock))
+    Ok(respond(
+        &request,
+        &renderings,
+        renderer.base_url(),
+        &**clock,
+    ))
 }
 
 fn respond(
@@ -94,10 +99,12 @@ fn respond(
     base_url: &str,
     clock: &dyn Clock,
 ) -> HttpResponse {
-    let unserializable = renderings.iter().find_map(|(_, rendering)| match rendering {
-        Some(Rendering::Failure(failure)) => failure.render_error(),
-        _ => None,
-    });
+    let unserializable = renderings
+        .iter()
+        .find_map(|(_, rendering)| match rendering {
+            Some(Rendering::Failure(failure)) => failure.render_error(),
+            _ => None,
+        });
     if let Some(text) = unserializable {
         let labels = labels(renderings);
         let (_, text) = text.split_once(": ").unwrap_or(("", text));
@@ -139,7 +146,10 @@ fn labels(renderings: &[(Entry, Option<Rendering>)]) -> String {
             Some(Rendering::Failure(failure)) => failure
                 .render_error()
                 .and_then(|text| text.split_once(": "))
-                .map_or_else(|| format!("{}@undefined", entry.name), |(label, _)| label.into()),
+                .map_or_else(
+                    || format!("{}@undefined", entry.name),
+                    |(label, _)| label.into(),
+                ),
             Some(rendering) => answer::label(rendering),
             None => format!("{}@undefined", entry.name),
         })
@@ -204,7 +214,10 @@ fn add_cookies(object: &mut JsonObject, cookies: &[ochre_engine::driver::Cookie]
 fn late(entry: &Entry) -> Bytes {
     let mut response = JsonObject::with_capacity(128);
     response.member("code", "BATCH_TIMEOUT");
-    response.member("error", "component was not rendered within the batch's deadline");
+    response.member(
+        "error",
+        "component was not rendered within the batch's deadline",
+    );
     response.member("name", &entry.name);
     response.member("requestVersion", &entry.version);
     let mut object = JsonObject::with_capacity(256);
@@ -218,7 +231,12 @@ fn not_valid(text: &str) -> HttpResponse {
     let mut body = JsonObject::with_capacity(128);
     body.member("code", "POST_BODY_NOT_VALID");
     body.member("error", &format!("The request body is malformed: {text}"));
-    answer::failed(StatusCode::BAD_REQUEST.as_u16(), body.finish(), Vec::new(), false)
+    answer::failed(
+        StatusCode::BAD_REQUEST.as_u16(),
+        body.finish(),
+        Vec::new(),
+        false,
+    )
 }
 
 fn parse(body: Option<Value>, entries_max: usize) -> Result<Batch, String> {
@@ -241,9 +259,7 @@ fn parse(body: Option<Value>, entries_max: usize) -> Result<Batch, String> {
     let nameless: Vec<String> = components
         .iter()
         .enumerate()
-        .filter(|(_, component)| {
-            component["name"].as_str().is_none_or(str::is_empty)
-        })
+        .filter(|(_, component)| component["name"].as_str().is_none_or(str::is_empty))
         .map(|(index, _)| format!("component {index} must have name property"))
         .collect();
     if !nameless.is_empty() {
@@ -254,7 +270,10 @@ fn parse(body: Option<Value>, entries_max: usize) -> Result<Batch, String> {
         _ => Parameters::new(),
     };
     Ok(Batch {
-        entries: components.into_iter().map(|component| entry(component, &shared)).collect(),
+        entries: components
+            .into_iter()
+            .map(|component| entry(component, &shared))
+            .collect(),
         omit_href: body.get("omitHref").is_some_and(is_truthy),
     })
 }
@@ -272,7 +291,10 @@ fn entry(mut component: Value, shared: &Parameters) -> Entry {
     Entry {
         name: text(&component["name"]),
         version: text(&component["version"]),
-        action: component["action"].as_str().filter(|action| !action.is_empty()).map(String::from),
+        action: component["action"]
+            .as_str()
+            .filter(|action| !action.is_empty())
+            .map(String::from),
         parameters: merged,
     }
 }
@@ -300,12 +322,18 @@ mod tests {
             (json!({"components": null}), missing),
             (json!({"components": "x"}), no_array),
             (json!({"components": {}}), no_array),
-            (json!({"components": [null]}), "component 0 must have name property"),
+            (
+                json!({"components": [null]}),
+                "component 0 must have name property",
+            ),
             (
                 json!({"components": [{"name": "a"}, {"name": {}}, [[]]]}),
                 "component 1 must have name property, component 2 must have name property",
             ),
-            (json!({"components": [1, 2, 3, 4]}), "components has more than 3 entries"),
+            (
+                json!({"components": [1, 2, 3, 4]}),
+                "components has more than 3 entries",
+            ),
         ] {
             assert_eq!(problem(body.clone()), expected, "{body}");
         }
@@ -325,6 +353,9 @@ mod tests {
         let (parameters, _) = batch.entries[0].parameters.to_json();
 
         assert_eq!(batch.entries[0].version, "1");
-        assert_eq!(Value::Object(parameters), json!({"x": 2, "z": "s", "y": true}));
+        assert_eq!(
+            Value::Object(parameters),
+            json!({"x": 2, "z": "s", "y": true})
+        );
     }
 }

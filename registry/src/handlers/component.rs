@@ -61,5 +61,10 @@ pub(crate) async fn act(
         nesting: renderer.outermost(),
     };
     let rendering = renderer.render(asked).await;
-    Ok(answer::respond(&request, &rendering, renderer.base_url(), &**clock))
+    Ok(answer::respond(
+        &request,
+        &rendering,
+        renderer.base_url(),
+        &**clock,
+    ))
 }

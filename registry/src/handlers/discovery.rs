@@ -20,7 +20,10 @@ pub(crate) async fn list(
     discovery: web::Data<Discovery>,
 ) -> HttpResponse {
     let text = |name: &str| query.0.get(name).map(ParameterValue::to_text);
-    let list = ListQuery { state: text("state"), meta: text("meta") };
+    let list = ListQuery {
+        state: text("state"),
+        meta: text("meta"),
+    };
     json_answer(&request, &discovery.list(&list).await)
 }
 

@@ -20,12 +20,14 @@ pub(crate) async fn ready(readiness: web::Data<Readiness>) -> HttpResponse {
     } else {
         HttpResponse::ServiceUnavailable()
     };
-    response.insert_header((CACHE_CONTROL, "no-store")).json(json!({
-        "status": if report.is_ready { "ready" } else { "not_ready" },
-        "reasons": report.reasons,
-        "catalogAgeSeconds": report.catalog_age.map(|age| age.as_secs()),
-        "publishing": report.is_writable,
-    }))
+    response
+        .insert_header((CACHE_CONTROL, "no-store"))
+        .json(json!({
+            "status": if report.is_ready { "ready" } else { "not_ready" },
+            "reasons": report.reasons,
+            "catalogAgeSeconds": report.catalog_age.map(|age| age.as_secs()),
+            "publishing": report.is_writable,
+        }))
 }
 
 /// What Prometheus scrapes.

@@ -53,16 +53,26 @@ pub(crate) async fn put(
         .and_then(|value| value.to_str().ok()?.parse::<u64>().ok());
     // The envelope around the archive is short.
     if announced.is_some_and(|length| length > upload_max + 64 * 1024) {
-        return Ok(refuse_early(payload, ApiError::too_large("upload", upload_max)));
+        return Ok(refuse_early(
+            payload,
+            &ApiError::too_large("upload", upload_max),
+        ));
     }
     let is_multipart = header(actix_web::http::header::CONTENT_TYPE)
         .and_then(|value| value.to_str().ok())
-        .is_some_and(|value| value.to_ascii_lowercase().starts_with("multipart/form-data"));
+        .is_some_and(|value| {
+            value
+                .to_ascii_lowercase()
+                .starts_with("multipart/form-data")
+        });
     if !is_multipart {
         return Ok(failed(&PublishFailure::not_one_package()));
     }
     let multipart = Multipart::new(request.headers(), payload.into_inner());
-    let limits = UploadLimits { length: upload_max, time: limits.time };
+    let limits = UploadLimits {
+        length: upload_max,
+        time: limits.time,
+    };
     let upload = match receive(multipart, limits, &metrics).await? {
         Ok(upload) => upload,
         Err(failure) => return Ok(failed(&failure)),
@@ -84,26 +94,45 @@ pub(crate) async fn put(
 }
 
 fn failed(failure: &PublishFailure) -> HttpResponse {
-    answer::failed(failure.status(), failure.body(), Vec::new(), failure.is_temporary())
+    answer::failed(
+        failure.status(),
+        failure.body(),
+        Vec::new(),
+        failure.is_temporary(),
+    )
 }
 
 /// OC's answer, to the byte: the `oc` CLI asks for credentials when it reads this body.
 fn unauthorized(payload: web::Payload) -> HttpResponse {
-    let body = Unread { text: Bytes::from_static(b"Unauthorized"), _payload: payload };
+    let body = Unread {
+        text: Bytes::from_static(b"Unauthorized"),
+        _payload: payload,
+    };
     let mut response = HttpResponse::build(StatusCode::UNAUTHORIZED)
         .insert_header((WWW_AUTHENTICATE, "Basic realm=\"Authorization Required\""))
         .message_body(body)
-        .map_or_else(|_| HttpResponse::Unauthorized().finish(), HttpResponse::map_into_boxed_body);
-    response.headers_mut().remove(actix_web::http::header::CONTENT_TYPE);
+        .map_or_else(
+            |_| HttpResponse::Unauthorized().finish(),
+            HttpResponse::map_into_boxed_body,
+        );
+    response
+        .headers_mut()
+        .remove(actix_web::http::header::CONTENT_TYPE);
     response
 }
 
-fn refuse_early(payload: web::Payload, error: ApiError) -> HttpResponse {
-    let response = actix_web::ResponseError::error_response(&error);
+fn refuse_early(payload: web::Payload, error: &ApiError) -> HttpResponse {
+    let response = actix_web::ResponseError::error_response(error);
     response
         .map_body(|_, body| match body.try_into_bytes() {
-            Ok(text) => Unread { text, _payload: payload },
-            Err(_) => Unread { text: Bytes::new(), _payload: payload },
+            Ok(text) => Unread {
+                text,
+                _payload: payload,
+            },
+            Err(_) => Unread {
+                text: Bytes::new(),
+                _payload: payload,
+            },
         })
         .map_into_boxed_body()
 }

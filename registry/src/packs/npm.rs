@@ -28,9 +28,7 @@ pub struct NpmRegistry {
 #[derive(Debug, thiserror::Error)]
 pub enum NpmError {
     /// No registry is configured.
-    #[error(
-        "no npm registry is configured: set `templates.npm_registry`, or npm's own `registry`"
-    )]
+    #[error("no npm registry is configured: set `templates.npm_registry`, or npm's own `registry`")]
     NotConfigured,
     /// The configured URL is none.
     #[error("npm registry {0:?} is no URL: set `templates.npm_registry` to an http or https URL")]

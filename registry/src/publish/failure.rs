@@ -23,7 +23,12 @@ pub struct PublishFailure {
 
 impl PublishFailure {
     fn new(status: u16, outcome: &'static str, members: Vec<(&'static str, Value)>) -> Self {
-        Self { status, members, is_temporary: false, outcome }
+        Self {
+            status,
+            members,
+            is_temporary: false,
+            outcome,
+        }
     }
 
     /// OC's shape for what its repository refuses: `{"error":{"code","msg"}}`.
@@ -47,22 +52,39 @@ impl PublishFailure {
 
     fn temporary(code: &'static str, message: &str) -> Self {
         let members = vec![("code", json!(code)), ("error", json!(message))];
-        Self { is_temporary: true, ..Self::new(503, "unavailable", members) }
+        Self {
+            is_temporary: true,
+            ..Self::new(503, "unavailable", members)
+        }
     }
 
     /// The upload is not exactly one archive.
     pub(crate) fn not_one_package() -> Self {
-        Self::new(409, "refused", vec![("error", json!("package is not valid"))])
+        Self::new(
+            409,
+            "refused",
+            vec![("error", json!("package is not valid"))],
+        )
     }
 
-    pub(super) fn archive(error: PackageError) -> Self {
+    pub(super) fn archive(error: &PackageError) -> Self {
         let code = error.code();
+        if code == "package_unreadable" {
+            tracing::error!(error = %Chain(error), "uploaded archive could not be read back");
+            return Self::temporary(
+                "storage_unavailable",
+                "the upload could not be kept, try again",
+            );
+        }
         if matches!(code, "unpacked_too_large" | "too_many_entries") {
             let members = vec![("code", json!(code)), ("error", json!(error.to_string()))];
             return Self::new(413, "refused", members);
         }
         let details = json!({ "code": code, "cause": error.to_string() });
-        let members = vec![("error", json!("package is not valid")), ("details", details)];
+        let members = vec![
+            ("error", json!("package is not valid")),
+            ("details", details),
+        ];
         Self::new(409, "refused", members)
     }
 
@@ -99,7 +121,9 @@ impl PublishFailure {
         );
         let mut failure = Self::repository(403, "already_exists", &text);
         if let Some(same) = same {
-            failure.members.push(("details", json!({ "sameContent": same })));
+            failure
+                .members
+                .push(("details", json!({ "sameContent": same })));
         }
         failure.outcome = "already_exists";
         failure
@@ -114,35 +138,40 @@ impl PublishFailure {
     }
 
     pub(super) fn too_many() -> Self {
-        Self::temporary("too_many_publishes", "too many publishes at once, try again")
+        Self::temporary(
+            "too_many_publishes",
+            "too many publishes at once, try again",
+        )
     }
 
-    pub(super) fn unreadable(error: ReadError) -> Self {
-        tracing::warn!(error = %Chain(&error), "store could not be read");
-        Self::temporary("storage_unavailable", "component storage is not available, try again")
+    pub(super) fn unreadable(error: &ReadError) -> Self {
+        tracing::warn!(error = %Chain(error), "store could not be read");
+        Self::temporary(
+            "storage_unavailable",
+            "component storage is not available, try again",
+        )
     }
 
-    pub(super) fn temporary_file(error: std::io::Error) -> Self {
-        tracing::error!(error = %Chain(&error), "uploaded archive could not be read back");
-        Self::temporary("storage_unavailable", "the upload could not be kept, try again")
+    pub(super) fn died(error: &tokio::task::JoinError) -> Self {
+        tracing::error!(error = %Chain(error), "reading an archive ended early");
+        Self::new(
+            500,
+            "failed",
+            vec![("error", json!("package could not be read"))],
+        )
     }
 
-    pub(super) fn died(error: tokio::task::JoinError) -> Self {
-        tracing::error!(error = %Chain(&error), "reading an archive ended early");
-        Self::new(500, "failed", vec![("error", json!("package could not be read"))])
-    }
-
-    pub(super) fn commit(error: CommitError, id: &ComponentId, kind: &str) -> Self {
+    pub(super) fn commit(error: &CommitError, id: &ComponentId, kind: &str) -> Self {
         match error {
             CommitError::AlreadyPublished { same_content } => {
-                Self::already_exists(id, kind, Some(same_content))
+                Self::already_exists(id, kind, Some(*same_content))
             }
             CommitError::NameTaken { existing } => {
                 let text = format!("A component named \"{existing}\" exists already.");
                 Self::repository(409, "name_not_valid", &text)
             }
             CommitError::StoreFull => {
-                tracing::error!(error = %Chain(&error), "store is full");
+                tracing::error!(error = %Chain(error), "store is full");
                 let members = vec![
                     ("code", json!("storage_full")),
                     ("error", json!("component storage is full")),
@@ -150,7 +179,7 @@ impl PublishFailure {
                 Self::new(507, "failed", members)
             }
             error => {
-                tracing::error!(error = %Chain(&error), "release was not committed");
+                tracing::error!(error = %Chain(error), "release was not committed");
                 Self::temporary(
                     "storage_unavailable",
                     "component storage is not available; publish the same package again",

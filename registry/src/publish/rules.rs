@@ -34,8 +34,6 @@ pub(super) struct Target<'a> {
     pub(super) version: &'a str,
     /// OC version of this registry.
     pub(super) oc_version: &'a Version,
-    /// OC's name of the store.
-    pub(super) store_kind: &'a str,
 }
 
 /// Checks that the publisher is an `oc` CLI new enough, on a Node new enough.
@@ -43,10 +41,7 @@ pub(super) struct Target<'a> {
 /// # Errors
 ///
 /// `cli_version_not_valid`, `node_version_not_valid`.
-pub(super) fn cli_version(
-    user_agent: Option<&str>,
-    own: &Version,
-) -> Result<(), PublishFailure> {
+pub(super) fn cli_version(user_agent: Option<&str>, own: &Version) -> Result<(), PublishFailure> {
     let refuse = |cli: &str, code: &str| {
         let number = own.number();
         let text = format!("OC CLI version is not valid: Registry {own}, CLI {cli}");
@@ -56,7 +51,11 @@ pub(super) fn cli_version(
             "cliVersion": cli,
             "code": code,
         });
-        Err(PublishFailure::coded("cli_version_not_valid", text, details))
+        Err(PublishFailure::coded(
+            "cli_version_not_valid",
+            text,
+            details,
+        ))
     };
     let Some(user_agent) = user_agent.filter(|agent| !agent.is_empty()) else {
         return refuse("", "empty");
@@ -81,15 +80,25 @@ fn node_version(user_agent: &str) -> Result<(), PublishFailure> {
             "cliNodeVersion": node,
             "code": code,
         });
-        Err(PublishFailure::coded("node_version_not_valid", text, details))
+        Err(PublishFailure::coded(
+            "node_version_not_valid",
+            text,
+            details,
+        ))
     };
     let Some(node) = word_after(user_agent, "/v") else {
         return refuse("not-valid", "not_valid");
     };
     let fits = node.parse::<Version>().is_ok_and(|version| {
-        NODE_RANGE.parse::<Range>().is_ok_and(|range| range.matches(&version))
+        NODE_RANGE
+            .parse::<Range>()
+            .is_ok_and(|range| range.matches(&version))
     });
-    if fits { Ok(()) } else { refuse(node, "not_matching") }
+    if fits {
+        Ok(())
+    } else {
+        refuse(node, "not_matching")
+    }
 }
 
 /// Compared by major and minor, as later OC versions do.
@@ -149,7 +158,9 @@ pub(super) fn check(
 }
 
 fn check_oc_version(minimum: &str, own: &Version) -> Result<(), PublishFailure> {
-    let fits = minimum.parse::<Version>().is_ok_and(|minimum| minimum <= *own);
+    let fits = minimum
+        .parse::<Version>()
+        .is_ok_and(|minimum| minimum <= *own);
     if fits {
         return Ok(());
     }
@@ -159,7 +170,11 @@ fn check_oc_version(minimum: &str, own: &Version) -> Result<(), PublishFailure> 
         "code": "old_version",
     });
     let text = oc_version_text(minimum, own.as_str());
-    Err(PublishFailure::coded("template_oc_version_not_valid", text, details))
+    Err(PublishFailure::coded(
+        "template_oc_version_not_valid",
+        text,
+        details,
+    ))
 }
 
 #[cfg(test)]
@@ -189,7 +204,10 @@ mod tests {
             (Some("oc-cli-abc/v20.0.0-x"), "\"code\":\"not_valid\""),
             (Some("oc-cli-0.49.9/v20.0.0-x"), "\"code\":\"old_version\""),
             (Some("oc-cli-0.50.44"), "\"cliNodeVersion\":\"not-valid\""),
-            (Some("oc-cli-0.50.44/v16.0.0-x"), "\"code\":\"not_matching\""),
+            (
+                Some("oc-cli-0.50.44/v16.0.0-x"),
+                "\"code\":\"not_matching\"",
+            ),
         ] {
             let body = cli_version(agent, &own()).unwrap_err().body();
             assert!(String::from_utf8_lossy(&body).contains(part), "{agent:?}");

@@ -67,7 +67,7 @@ pub async fn receive(
     let mut fields = 0_usize;
     let mut budget = limits.length;
     while let Some(field) = clock.in_time(0, multipart.next()).await? {
-        let field = field.map_err(|error| malformed(error, metrics))?;
+        let field = field.map_err(|error| malformed(&error, metrics))?;
         match part(field, &mut budget, (&clock, limits.length), metrics).await? {
             Part::Archive(upload) => {
                 files += 1;
@@ -102,15 +102,25 @@ async fn part(
         .content_disposition()
         .and_then(|disposition| disposition.get_filename())
         .map(String::from);
-    let is_archive = file_name.as_deref().is_some_and(|name| name.contains(".tar.gz"))
+    let is_archive = file_name
+        .as_deref()
+        .is_some_and(|name| name.contains(".tar.gz"))
         && field
             .content_type()
             .is_some_and(|mime| TYPES.contains(&mime.essence_str()));
-    let mut sink = if is_archive { Some(temporary_file().await?) } else { None };
-    let allowed = if file_name.is_some() { *budget } else { FIELD_MAX };
+    let mut sink = if is_archive {
+        Some(temporary_file().await?)
+    } else {
+        None
+    };
+    let allowed = if file_name.is_some() {
+        *budget
+    } else {
+        FIELD_MAX
+    };
     let mut length = 0_u64;
     while let Some(chunk) = clock.in_time(length, field.next()).await? {
-        let chunk = chunk.map_err(|error| malformed(error, metrics))?;
+        let chunk = chunk.map_err(|error| malformed(&error, metrics))?;
         length += chunk.len() as u64;
         if length > allowed {
             return Err(ApiError::too_large("upload", limit.min(allowed)));
@@ -134,7 +144,10 @@ async fn part(
 /// A file without a name: whatever happens to this process, nothing is left of it.
 async fn temporary_file() -> Result<fs::File, ApiError> {
     let created = tokio::task::spawn_blocking(tempfile::tempfile).await;
-    let file = created.map_err(io::Error::other).and_then(|file| file).map_err(not_kept)?;
+    let file = created
+        .map_err(io::Error::other)
+        .and_then(|file| file)
+        .map_err(not_kept)?;
     Ok(fs::File::from_std(file))
 }
 
@@ -147,7 +160,7 @@ fn not_kept(error: io::Error) -> ApiError {
     .because(error)
 }
 
-fn malformed(error: MultipartError, metrics: &Metrics) -> ApiError {
+fn malformed(error: &MultipartError, metrics: &Metrics) -> ApiError {
     metrics.upload_aborted();
     ApiError::bad_request(
         "upload_malformed",
@@ -165,7 +178,10 @@ struct Progress {
 
 impl Progress {
     fn start(time: Duration) -> Self {
-        Self { started: Instant::now(), time }
+        Self {
+            started: Instant::now(),
+            time,
+        }
     }
 
     async fn in_time<T>(
@@ -174,12 +190,14 @@ impl Progress {
         step: impl Future<Output = T>,
     ) -> Result<T, ApiError> {
         let allowed = self.time + Duration::from_secs(received / RATE_MIN);
-        tokio::time::timeout_at(self.started + allowed, step).await.map_err(|_| {
-            ApiError::new(
-                actix_web::http::StatusCode::REQUEST_TIMEOUT,
-                "upload_too_slow",
-                format!("upload did not arrive in {} s", allowed.as_secs()),
-            )
-        })
+        tokio::time::timeout_at(self.started + allowed, step)
+            .await
+            .map_err(|_| {
+                ApiError::new(
+                    actix_web::http::StatusCode::REQUEST_TIMEOUT,
+                    "upload_too_slow",
+                    format!("upload did not arrive in {} s", allowed.as_secs()),
+                )
+            })
     }
 }

@@ -4,7 +4,9 @@
 ///
 /// Source: npm `dotenv` 17, `lib/main.js` (`LINE` and `parse`).
 pub fn parse(bytes: &[u8]) -> Vec<(String, String)> {
-    let text = String::from_utf8_lossy(bytes).replace("\r\n", "\n").replace('\r', "\n");
+    let text = String::from_utf8_lossy(bytes)
+        .replace("\r\n", "\n")
+        .replace('\r', "\n");
     let mut variables: Vec<(String, String)> = Vec::new();
     let mut rest = text.as_str();
     while !rest.is_empty() {
@@ -18,7 +20,9 @@ pub fn parse(bytes: &[u8]) -> Vec<(String, String)> {
         variables.retain(|(other, _)| other != name);
         variables.push((name.to_owned(), value));
         let next = offset + consumed;
-        let skip = rest[next..].find('\n').map_or(rest.len(), |end| next + end + 1);
+        let skip = rest[next..]
+            .find('\n')
+            .map_or(rest.len(), |end| next + end + 1);
         rest = &rest[skip..];
     }
     variables

@@ -23,7 +23,12 @@ pub(super) struct ContextParts<'a> {
 
 /// The context of a data provider, as `ochre_engine::Call::input` describes it.
 pub(super) fn provider_context(parts: &ContextParts<'_>) -> Bytes {
-    let ContextParts { request, parameters, release, .. } = parts;
+    let ContextParts {
+        request,
+        parameters,
+        release,
+        ..
+    } = parts;
     let (params, non_finite) = parameters.to_json();
     let caller = &request.caller;
     let language = request

@@ -13,7 +13,10 @@ use crate::{json_object::JsonObject, telemetry::Chain};
 
 /// A failure as callers see it.
 #[derive(Debug)]
-pub struct RenderFailure {
+pub struct RenderFailure(Box<Inner>);
+
+#[derive(Debug)]
+struct Inner {
     status: u16,
     code: &'static str,
     error: Value,
@@ -28,7 +31,7 @@ pub struct RenderFailure {
 
 impl RenderFailure {
     fn new(status: u16, code: &'static str, error: impl Into<Value>) -> Self {
-        Self {
+        Self(Box::new(Inner {
             status,
             code,
             error: error.into(),
@@ -36,29 +39,28 @@ impl RenderFailure {
             is_temporary: false,
             asked: None,
             cookies: Vec::new(),
-        }
+        }))
     }
 
     fn temporary(code: &'static str, error: impl Into<Value>) -> Self {
-        Self {
-            is_temporary: true,
-            ..Self::new(503, code, error)
-        }
+        let mut failure = Self::new(503, code, error);
+        failure.0.is_temporary = true;
+        failure
     }
 
     fn with(mut self, key: &'static str, value: Value) -> Self {
-        self.extra = Some((key, value));
+        self.0.extra = Some((key, value));
         self
     }
 
     pub(super) fn with_cookies(mut self, cookies: Vec<Cookie>) -> Self {
-        self.cookies = cookies;
+        self.0.cookies = cookies;
         self
     }
 
     pub(super) fn of(mut self, request: &RenderRequest) -> Self {
-        if self.code != RENDER_ERROR {
-            self.asked = Some((request.name.clone(), request.version.clone()));
+        if self.0.code != RENDER_ERROR {
+            self.0.asked = Some((request.name.clone(), request.version.clone()));
         }
         self
     }
@@ -76,9 +78,11 @@ impl RenderFailure {
 
     pub(super) fn unreadable(error: &ReadError) -> Self {
         match error {
-            ReadError::NotFound(_) => {
-                Self::new(404, "NOT_FOUND", format!("component not available: {error}"))
-            }
+            ReadError::NotFound(_) => Self::new(
+                404,
+                "NOT_FOUND",
+                format!("component not available: {error}"),
+            ),
             ReadError::Integrity(_) => {
                 tracing::error!(error = %Chain(error), "release is damaged and was not served");
                 Self::new(502, "INTEGRITY_ERROR", "component is damaged in the store")
@@ -120,19 +124,27 @@ impl RenderFailure {
     }
 
     pub(super) fn unresolved(is_env: bool) -> Self {
-        let code = if is_env { "ENV_RESOLVING_ERROR" } else { "DATA_RESOLVING_ERROR" };
+        let code = if is_env {
+            "ENV_RESOLVING_ERROR"
+        } else {
+            "DATA_RESOLVING_ERROR"
+        };
         Self::new(502, code, "component resolving error")
     }
 
     pub(super) fn too_busy() -> Self {
-        Self::temporary("COMPONENT_BUSY", "component has too many requests in flight")
+        Self::temporary(
+            "COMPONENT_BUSY",
+            "component has too many requests in flight",
+        )
     }
 
     pub(super) fn engine(error: &EngineError) -> Self {
         match error {
-            EngineError::Overloaded => {
-                Self::temporary("ENGINE_OVERLOADED", "registry has too many requests in flight")
-            }
+            EngineError::Overloaded => Self::temporary(
+                "ENGINE_OVERLOADED",
+                "registry has too many requests in flight",
+            ),
             EngineError::Crashed => {
                 tracing::error!(error = %Chain(error), "engine worker died");
                 Self::execution(500, json!({ "message": "engine worker died" }))
@@ -158,62 +170,74 @@ impl RenderFailure {
                 let status = client_status(error.status);
                 Self::execution(status, provider_details(error, expose_stacks))
             }
-            Failure::Timeout(limit) => {
-                Self::execution(500, message_details(&format!("timeout ({}ms)", limit.as_millis())))
-            }
+            Failure::Timeout(limit) => Self::execution(
+                500,
+                message_details(&format!("timeout ({}ms)", limit.as_millis())),
+            ),
             Failure::Memory => Self::execution(500, message_details("memory limit reached")),
             Failure::TooLarge(text) => Self::execution(500, message_details(&text)),
-            Failure::View(error) => {
-                Self::new(500, "INTERNAL_SERVER_ERROR", without_stack(error, expose_stacks))
-            }
-            Failure::NotSerializable(text) => {
-                Self::new(500, RENDER_ERROR, format!("Render Error for {label}: {text}"))
-            }
+            Failure::View(error) => Self::new(
+                500,
+                "INTERNAL_SERVER_ERROR",
+                without_stack(error, expose_stacks),
+            ),
+            Failure::NotSerializable(text) => Self::new(
+                500,
+                RENDER_ERROR,
+                format!("Render Error for {label}: {text}"),
+            ),
         }
     }
 
     fn execution(status: u16, details: Value) -> Self {
-        let message = details.get("message").and_then(Value::as_str).unwrap_or_default();
+        let message = details
+            .get("message")
+            .and_then(Value::as_str)
+            .unwrap_or_default();
         let text = format!("Component execution error: {message}");
         Self::new(status, "GENERIC_ERROR", text).with("details", details)
     }
 
     /// HTTP status.
     pub fn status(&self) -> u16 {
-        self.status
+        self.0.status
     }
 
     /// `error` of the body.
     pub fn error(&self) -> &Value {
-        &self.error
+        &self.0.error
     }
 
     /// Component name of the request; `""` where the answer does not tell it.
     pub fn name(&self) -> &str {
-        self.asked.as_ref().map_or("", |(name, _)| name)
+        self.0.asked.as_ref().map_or("", |(name, _)| name)
     }
 
     /// Cookies that the component set before it failed.
     pub fn cookies(&self) -> &[Cookie] {
-        &self.cookies
+        &self.0.cookies
     }
 
     /// Whether the same request may succeed a second later.
     pub fn is_temporary(&self) -> bool {
-        self.is_temporary
+        self.0.is_temporary
     }
 
     /// The text after the component's label, when the view-model could not be told as JSON.
     pub fn render_error(&self) -> Option<&str> {
-        let text = self.error.as_str().filter(|_| self.code == RENDER_ERROR)?;
+        let text = self
+            .0
+            .error
+            .as_str()
+            .filter(|_| self.0.code == RENDER_ERROR)?;
         text.strip_prefix("Render Error for ")
     }
 
     /// Label for metrics.
     pub(super) fn outcome(&self) -> &'static str {
-        match self.status {
+        match self.0.status {
             404 => "not_found",
-            400..500 => "refused",
+            400..=499 => "refused",
             501 => "unsupported",
             503 => "busy",
             _ => "failed",
@@ -223,12 +247,12 @@ impl RenderFailure {
     /// The answer's body.
     pub fn body(&self) -> Bytes {
         let mut body = JsonObject::with_capacity(512);
-        body.member("code", self.code);
-        body.member("error", &self.error);
-        if let Some((key, value)) = &self.extra {
+        body.member("code", self.0.code);
+        body.member("error", &self.0.error);
+        if let Some((key, value)) = &self.0.extra {
             body.member(key, value);
         }
-        if let Some((name, requested)) = &self.asked {
+        if let Some((name, requested)) = &self.0.asked {
             body.member("name", name);
             body.member("requestVersion", requested);
         }
@@ -272,7 +296,10 @@ fn provider_details(error: ProviderError, expose_stacks: bool) -> Value {
         details.insert("stack".into(), Value::String(stack));
     }
     if let Some(original) = error.original {
-        details.insert("originalError".into(), without_stack(original, expose_stacks));
+        details.insert(
+            "originalError".into(),
+            without_stack(original, expose_stacks),
+        );
     }
     Value::Object(details)
 }

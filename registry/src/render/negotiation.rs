@@ -18,12 +18,12 @@ pub enum RenderMode {
 }
 
 /// Types of templates from before template packages.
-pub fn is_legacy(template_type: &str) -> bool {
+fn is_legacy(template_type: &str) -> bool {
     matches!(template_type, "jade" | "handlebars")
 }
 
 /// Whether the caller only wants the version resolved. The header is compared as a whole.
-pub fn wants_info(caller: &Caller) -> bool {
+pub(super) fn wants_info(caller: &Caller) -> bool {
     caller.accept == INFO
 }
 
@@ -31,7 +31,7 @@ pub fn wants_info(caller: &Caller) -> bool {
 /// `mapped_type` as a package name.
 ///
 /// Source: `packages/oc/src/registry/routes/helpers/get-component.ts`.
-pub fn render_mode(
+pub(super) fn render_mode(
     caller: &Caller,
     is_action: bool,
     raw_type: &str,
@@ -81,7 +81,12 @@ mod tests {
 
     #[test]
     fn only_the_exact_header_asks_for_unrendered() {
-        for accept in ["*/*", "", "text/html", "application/vnd.oc.unrendered+json, */*"] {
+        for accept in [
+            "*/*",
+            "",
+            "text/html",
+            "application/vnd.oc.unrendered+json, */*",
+        ] {
             let mode = render_mode(&caller(accept, false, None), false, "x", "x");
             assert_eq!(mode, RenderMode::Rendered, "{accept}");
         }
@@ -93,14 +98,26 @@ mod tests {
     fn client_that_cannot_render_the_type_gets_it_rendered() {
         let modes = [
             (None, "oc-template-react", RenderMode::Rendered),
-            (Some("oc-template-es6,1.0.0"), "oc-template-react", RenderMode::Rendered),
+            (
+                Some("oc-template-es6,1.0.0"),
+                "oc-template-react",
+                RenderMode::Rendered,
+            ),
             (Some(";;;,,,"), "oc-template-react", RenderMode::Rendered),
-            (Some("a,1;oc-template-react,2"), "oc-template-react", RenderMode::Unrendered),
+            (
+                Some("a,1;oc-template-react,2"),
+                "oc-template-react",
+                RenderMode::Unrendered,
+            ),
             (None, "handlebars", RenderMode::Unrendered),
         ];
         for (templates, raw_type, expected) in modes {
             let caller = caller(UNRENDERED, true, templates);
-            assert_eq!(render_mode(&caller, false, raw_type, raw_type), expected, "{templates:?}");
+            assert_eq!(
+                render_mode(&caller, false, raw_type, raw_type),
+                expected,
+                "{templates:?}"
+            );
         }
     }
 

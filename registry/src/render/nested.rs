@@ -47,7 +47,9 @@ impl Nesting {
 
     fn take_one(&self) -> bool {
         self.budget
-            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(1))
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| {
+                left.checked_sub(1)
+            })
             .is_ok()
     }
 }
@@ -55,11 +57,7 @@ impl Nesting {
 // === impl RenderHost ===
 
 impl RenderHost {
-    pub(super) fn new(
-        renderer: Arc<Renderer>,
-        request: &RenderRequest,
-        id: &ComponentId,
-    ) -> Self {
+    pub(super) fn new(renderer: Arc<Renderer>, request: &RenderRequest, id: &ComponentId) -> Self {
         Self {
             renderer,
             nesting: Nesting {

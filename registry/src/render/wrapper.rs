@@ -4,28 +4,28 @@ use std::fmt::Write;
 
 /// What the element tells of the component inside.
 #[derive(Debug)]
-pub struct Wrapper<'a> {
+pub(super) struct Wrapper<'a> {
     /// Component name.
-    pub name: &'a str,
+    pub(super) name: &'a str,
     /// Resolved version.
-    pub version: &'a str,
+    pub(super) version: &'a str,
     /// URL that the component was asked with.
-    pub href: &'a str,
+    pub(super) href: &'a str,
     /// Key of the compiled view.
-    pub key: &'a str,
+    pub(super) key: &'a str,
     /// Unique id of this rendering.
-    pub id: &'a str,
+    pub(super) id: &'a str,
     /// `oc.container`: whether there is an element at all.
-    pub container: bool,
+    pub(super) container: bool,
     /// `oc.renderInfo`: whether a script records name and version.
-    pub render_info: bool,
+    pub(super) render_info: bool,
 }
 
 /// Wraps `html` as `oc-client` does.
 ///
 /// `&` stays as it is, as OC's clients have always seen it; `"` never ends an attribute.
 /// Source: `oc-client/src/templates.js`.
-pub fn wrap(html: String, wrapper: &Wrapper<'_>) -> String {
+pub(super) fn wrap(html: String, wrapper: &Wrapper<'_>) -> String {
     if !wrapper.container && !wrapper.render_info {
         return html;
     }
@@ -95,14 +95,22 @@ mod tests {
 
     #[test]
     fn component_can_do_without_both() {
-        let bare = Wrapper { container: false, render_info: false, ..HELLO };
+        let bare = Wrapper {
+            container: false,
+            render_info: false,
+            ..HELLO
+        };
 
         assert_eq!(wrap("Hi".into(), &bare), "Hi");
     }
 
     #[test]
     fn quotes_do_not_end_an_attribute() {
-        let quoted = Wrapper { key: "\"><script>", render_info: false, ..HELLO };
+        let quoted = Wrapper {
+            key: "\"><script>",
+            render_info: false,
+            ..HELLO
+        };
 
         assert!(wrap(String::new(), &quoted).contains("data-hash=\"&quot;><script>\""));
     }

@@ -73,10 +73,11 @@ fn read(path: &Path) -> Result<Table, SettingsError> {
         path: path.to_owned(),
         source,
     })?;
-    text.parse::<Table>().map_err(|error| SettingsError::Malformed {
-        path: path.to_owned(),
-        problem: error.to_string(),
-    })
+    text.parse::<Table>()
+        .map_err(|error| SettingsError::Malformed {
+            path: path.to_owned(),
+            problem: error.to_string(),
+        })
 }
 
 fn overrides(environment: impl IntoIterator<Item = (String, String)>) -> Vec<Override> {
@@ -88,7 +89,11 @@ fn overrides(environment: impl IntoIterator<Item = (String, String)>) -> Vec<Ove
                 .split("__")
                 .map(str::to_ascii_lowercase)
                 .collect();
-            Some(Override { path, variable, text })
+            Some(Override {
+                path,
+                variable,
+                text,
+            })
         })
         .collect();
     found.sort_by(|left, right| left.variable.cmp(&right.variable));
@@ -129,11 +134,7 @@ fn deserialize(mut table: Table, overrides: &[Override]) -> (Option<Settings>, V
             Ok(settings) => return (Some(settings), problems),
             Err(error) => error,
         };
-        let path: Vec<String> = error
-            .path()
-            .iter()
-            .map(ToString::to_string)
-            .collect();
+        let path: Vec<String> = error.path().iter().map(ToString::to_string).collect();
         let origin = overrides.iter().find(|entry| entry.path == path);
         // `OCHRE__STORAGE__BUCKET=123` is a name, not a number: try the text itself.
         if let Some(entry) = origin
@@ -230,7 +231,14 @@ mod tests {
         .unwrap_err()
         .to_string();
 
-        for part in ["http.lissten", "`listen`", "http.batch_max", "many", "nothing", "`storage`"] {
+        for part in [
+            "http.lissten",
+            "`listen`",
+            "http.batch_max",
+            "many",
+            "nothing",
+            "`storage`",
+        ] {
             assert!(error.contains(part), "{part} is not in: {error}");
         }
     }

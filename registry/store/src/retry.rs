@@ -88,3 +88,24 @@ pub(crate) fn is_full(error: &Error) -> bool {
     }
     false
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io::{Error as IoError, ErrorKind};
+
+    use super::*;
+
+    fn failed(kind: ErrorKind) -> Error {
+        Error::Generic {
+            store: "test",
+            source: Box::new(IoError::from(kind)),
+        }
+    }
+
+    #[test]
+    fn a_full_medium_is_not_tried_again() {
+        assert!(is_full(&failed(ErrorKind::StorageFull)));
+        assert!(!is_transient(&failed(ErrorKind::StorageFull)));
+        assert!(is_transient(&failed(ErrorKind::ConnectionReset)));
+    }
+}

@@ -65,8 +65,14 @@ pub async fn headers_are_lower_cased_and_kept_in_order(driver: Tested) {
 
 pub async fn header_arguments_must_be_strings(driver: Tested) {
     for (source, text) in [
-        ("c => c.setHeader('a', 1)", "context.setHeader parameters must be strings"),
-        ("c => c.setCookie(1)", "context.setCookie parameters are not valid"),
+        (
+            "c => c.setHeader('a', 1)",
+            "context.setHeader parameters must be strings",
+        ),
+        (
+            "c => c.setCookie(1)",
+            "context.setCookie parameters are not valid",
+        ),
     ] {
         let failure = failure_of(outcome(&driver, &providing(source), json!({})).await);
         let expected = ProviderError {
@@ -92,7 +98,11 @@ pub async fn cookies_are_kept_with_their_options(driver: Tested) {
     };
     let expected = [
         cookie("a", json!("b"), None),
-        cookie("o", json!({ "x": 1 }), Some(json!({ "maxAge": 1000, "httpOnly": true }))),
+        cookie(
+            "o",
+            json!({ "x": 1 }),
+            Some(json!({ "maxAge": 1000, "httpOnly": true })),
+        ),
         cookie("none", json!(null), None),
     ];
     assert_eq!(outcome.cookies, expected);
@@ -125,10 +135,19 @@ pub async fn nested_component_is_rendered_by_the_registry(driver: Tested) {
     assert_eq!(model, json!(["<card>", [null, "<plain>"], error]));
     let rendered = host.rendered.lock().unwrap();
     assert_eq!(rendered[0].version, "1.x");
-    assert_eq!(rendered[0].parameters, Map::from_iter([("n".to_owned(), json!(1))]));
-    assert_eq!(rendered[0].headers, Map::from_iter([("x-a".to_owned(), json!("b"))]));
+    assert_eq!(
+        rendered[0].parameters,
+        Map::from_iter([("n".to_owned(), json!(1))])
+    );
+    assert_eq!(
+        rendered[0].headers,
+        Map::from_iter([("x-a".to_owned(), json!("b"))])
+    );
     assert_eq!(rendered[0].ip.as_deref(), Some("::1"));
-    assert_eq!((rendered[1].version.as_str(), rendered[1].ip.as_deref()), ("", None));
+    assert_eq!(
+        (rendered[1].version.as_str(), rendered[1].ip.as_deref()),
+        ("", None)
+    );
 }
 
 pub async fn nested_components_answer_in_order_with_errors(driver: Tested) {
@@ -138,7 +157,10 @@ pub async fn nested_components_answer_in_order_with_errors(driver: Tested) {
       return [a, b instanceof Error && b.message, c];
     }";
     let (model, host) = with_host(&driver, source).await;
-    assert_eq!(model, json!(["<a>", "Component \"broken\" not found", "<c>"]));
+    assert_eq!(
+        model,
+        json!(["<a>", "Component \"broken\" not found", "<c>"])
+    );
     let rendered = host.rendered.lock().unwrap();
     let parameters = Map::from_iter([("all".to_owned(), json!(1)), ("own".to_owned(), json!(1))]);
     assert_eq!(rendered[0].parameters, parameters);
@@ -159,9 +181,8 @@ pub async fn nested_names_are_checked(driver: Tested) {
 }
 
 pub async fn environment_is_that_of_the_program(driver: Tested) {
-    let mut program = with_provider(
-        "module.exports.data = (context, callback) => callback(null, { process });",
-    );
+    let mut program =
+        with_provider("module.exports.data = (context, callback) => callback(null, { process });");
     program
         .environment
         .insert("SECRET".to_owned(), json!("value"));

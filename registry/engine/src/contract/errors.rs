@@ -42,7 +42,10 @@ pub async fn error_of_a_timer_is_marked(driver: Tested) {
 }
 
 pub async fn string_error_has_no_message(driver: Tested) {
-    for source in ["() => { throw 'str boom'; }", "(c, callback) => callback('str boom')"] {
+    for source in [
+        "() => { throw 'str boom'; }",
+        "(c, callback) => callback('str boom')",
+    ] {
         let expected = ProviderError {
             original: Some(json!("str boom")),
             ..ProviderError::default()
@@ -52,7 +55,8 @@ pub async fn string_error_has_no_message(driver: Tested) {
 }
 
 pub async fn object_error_keeps_status_and_members(driver: Tested) {
-    let program = providing("(c, callback) => callback({ status: 410, message: 'gone', foo: 'bar' })");
+    let program =
+        providing("(c, callback) => callback({ status: 410, message: 'gone', foo: 'bar' })");
     let expected = ProviderError {
         message: Some("gone".to_owned()),
         stack: None,
@@ -60,9 +64,18 @@ pub async fn object_error_keeps_status_and_members(driver: Tested) {
         status: Some(410.0),
     };
     assert_eq!(error(&driver, &program).await, expected);
-    for (status, number) in [("'404'", Some(404.0)), ("'abc'", None), ("-1", Some(-1.0)), ("0", None)] {
+    for (status, number) in [
+        ("'404'", Some(404.0)),
+        ("'abc'", None),
+        ("-1", Some(-1.0)),
+        ("0", None),
+    ] {
         let source = format!("(c, callback) => callback({{ status: {status} }})");
-        assert_eq!(error(&driver, &providing(&source)).await.status, number, "{status}");
+        assert_eq!(
+            error(&driver, &providing(&source)).await.status,
+            number,
+            "{status}"
+        );
     }
 }
 
@@ -70,7 +83,11 @@ pub async fn falsy_data_is_an_error(driver: Tested) {
     for data in ["undefined", "null", "0", "''", "false"] {
         let source = format!("(context, callback) => callback(null, {data})");
         let error = error(&driver, &providing(&source)).await;
-        assert_eq!(error.message.as_deref(), Some("data object is undefined"), "{data}");
+        assert_eq!(
+            error.message.as_deref(),
+            Some("data object is undefined"),
+            "{data}"
+        );
         assert_eq!(error.original, Some(json!({})));
     }
     let error = error(&driver, &providing("async (context) => {}")).await;
@@ -80,7 +97,10 @@ pub async fn falsy_data_is_an_error(driver: Tested) {
 pub async fn missing_provider_is_told_as_oc_does(driver: Tested) {
     for source in ["module.exports.other = 1;", "exports.data = 'text';"] {
         let error = error(&driver, &Arc::new(with_provider(source))).await;
-        assert_eq!(error.message.as_deref(), Some("processData is not a function"));
+        assert_eq!(
+            error.message.as_deref(),
+            Some("processData is not a function")
+        );
     }
 }
 
@@ -98,11 +118,18 @@ pub async fn missing_dependency_is_named(driver: Tested) {
         "const fs = require('fs/promises'); module.exports.data = (c, done) => done(null, { fs });",
     ));
     for _ in 0..2 {
-        assert_eq!(failure_of(outcome(&driver, &at_load, json!({})).await), missing);
+        assert_eq!(
+            failure_of(outcome(&driver, &at_load, json!({})).await),
+            missing
+        );
     }
     let at_call = providing("(context, callback) => callback(null, require('fs/promises'))");
-    assert_eq!(failure_of(outcome(&driver, &at_call, json!({})).await), missing);
-    let expected = json!({ "code": "DEPENDENCY_MISSING_FROM_REGISTRY", "missing": ["fs/promises"] });
+    assert_eq!(
+        failure_of(outcome(&driver, &at_call, json!({})).await),
+        missing
+    );
+    let expected =
+        json!({ "code": "DEPENDENCY_MISSING_FROM_REGISTRY", "missing": ["fs/promises"] });
     assert_eq!(error(&driver, &at_call).await.original, Some(expected));
 }
 
@@ -128,7 +155,11 @@ async fn not_serializable(driver: &Tested, expression: &str) -> String {
 }
 
 pub async fn circular_model_is_told_as_v8_does(driver: Tested) {
-    let text = not_serializable(&driver, "(() => { const o = {}; o.circular = o; return o; })()").await;
+    let text = not_serializable(
+        &driver,
+        "(() => { const o = {}; o.circular = o; return o; })()",
+    )
+    .await;
     let expected = "TypeError: Converting circular structure to JSON\n    \
                     --> starting at object with constructor 'Object'\n    \
                     --- property 'circular' closes the circle";
@@ -149,12 +180,19 @@ pub async fn big_integer_in_the_model_is_told_as_v8_does(driver: Tested) {
 }
 
 pub async fn hostile_errors_are_bounded(driver: Tested) {
-    let error_text = error(&driver, &providing("() => { throw new Error('x'.repeat(1e7)); }")).await;
+    let error_text = error(
+        &driver,
+        &providing("() => { throw new Error('x'.repeat(1e7)); }"),
+    )
+    .await;
     assert!(error_text.message.unwrap().len() <= 16 * 1024);
     assert!(error_text.stack.unwrap().len() <= 16 * 1024);
     let trap = "() => { throw new Proxy({}, { get() { throw new Error('trapped'); } }); }";
     let failure = failure_of(outcome(&driver, &providing(trap), json!({})).await);
-    assert_eq!(failure, Failure::NotSerializable("Error: trapped".to_owned()));
+    assert_eq!(
+        failure,
+        Failure::NotSerializable("Error: trapped".to_owned())
+    );
     for value in ["undefined", "null"] {
         let source = format!("() => {{ throw {value}; }}");
         let error = error(&driver, &providing(&source)).await;
@@ -163,9 +201,8 @@ pub async fn hostile_errors_are_bounded(driver: Tested) {
 }
 
 pub async fn stack_traces_hold_no_path_of_the_machine(driver: Tested) {
-    let program = providing(
-        "({ renderComponent }, callback) => [1].map(() => { renderComponent(''); })",
-    );
+    let program =
+        providing("({ renderComponent }, callback) => [1].map(() => { renderComponent(''); })");
     let error = error(&driver, &program).await;
     let stack = error.stack.unwrap();
     assert!(stack.contains("tested@1.0.0/server.js"), "{stack}");

@@ -43,7 +43,10 @@ pub async fn endless_loops_are_stopped(driver: Tested) {
         "callback({ get message() { while (true) {} } });",
     ] {
         let (failure, took) = fails(&driver, body).await;
-        let stopped = matches!(failure, Failure::Timeout(_) | Failure::Memory | Failure::Provider(_));
+        let stopped = matches!(
+            failure,
+            Failure::Timeout(_) | Failure::Memory | Failure::Provider(_)
+        );
         assert!(stopped, "{body}: {failure:?}");
         assert!(took < Duration::from_secs(8), "{body}: {took:?}");
     }
@@ -137,9 +140,18 @@ pub async fn output_is_bounded(driver: Tested) {
 
 pub async fn headers_are_bounded(driver: Tested) {
     let cases: [(&str, &str); 4] = [
-        ("for (let i = 0; i < 1000; i++) context.setHeader('x-' + i, 'v');", "response headers"),
-        ("context.setHeader('x', 'v'.repeat(1e6));", "response headers"),
-        ("for (let i = 0; i < 1000; i++) context.setCookie('x' + i, 'v');", "cookies"),
+        (
+            "for (let i = 0; i < 1000; i++) context.setHeader('x-' + i, 'v');",
+            "response headers",
+        ),
+        (
+            "context.setHeader('x', 'v'.repeat(1e6));",
+            "response headers",
+        ),
+        (
+            "for (let i = 0; i < 1000; i++) context.setCookie('x' + i, 'v');",
+            "cookies",
+        ),
         ("context.setCookie('x', 'v'.repeat(1e6));", "cookies"),
     ];
     for (body, what) in cases {

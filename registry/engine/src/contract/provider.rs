@@ -38,9 +38,13 @@ pub async fn first_answer_wins(driver: Tested) {
 }
 
 pub async fn module_exports_and_exports_both_work(driver: Tested) {
-    let program = Arc::new(with_provider("exports.data = (c, done) => done(null, { by: 'exports' });"));
+    let program = Arc::new(with_provider(
+        "exports.data = (c, done) => done(null, { by: 'exports' });",
+    ));
     assert_eq!(model(&driver, &program).await, json!({ "by": "exports" }));
-    let program = Arc::new(with_provider("module.exports = { data: (c, done) => done(null, { by: 'module' }) };"));
+    let program = Arc::new(with_provider(
+        "module.exports = { data: (c, done) => done(null, { by: 'module' }) };",
+    ));
     assert_eq!(model(&driver, &program).await, json!({ "by": "module" }));
 }
 

@@ -18,9 +18,25 @@ pub async fn globals_are_those_of_oc(driver: Tested) {
     );
     let globals = model(&driver, &program).await;
     let own = json!([
-        "require", "module", "exports", "console", "setTimeout", "clearTimeout", "Buffer", "Error",
-        "AbortController", "AbortSignal", "Promise", "Date", "Symbol", "eval", "URL",
-        "URLSearchParams", "crypto", "fetch", "process",
+        "require",
+        "module",
+        "exports",
+        "console",
+        "setTimeout",
+        "clearTimeout",
+        "Buffer",
+        "Error",
+        "AbortController",
+        "AbortSignal",
+        "Promise",
+        "Date",
+        "Symbol",
+        "eval",
+        "URL",
+        "URLSearchParams",
+        "crypto",
+        "fetch",
+        "process",
     ]);
     assert_eq!(sorted(&globals["own"]), sorted(&own));
     let standard = "AggregateError Array ArrayBuffer Atomics BigInt BigInt64Array BigUint64Array Boolean \
@@ -30,12 +46,21 @@ pub async fn globals_are_those_of_oc(driver: Tested) {
         Uint8Array Uint8ClampedArray WeakMap WeakRef WeakSet decodeURI decodeURIComponent encodeURI \
         encodeURIComponent escape globalThis isFinite isNaN parseFloat parseInt undefined unescape";
     // Newer editions of the standard than the one OC's Node speaks.
-    let newer = ["AsyncDisposableStack", "DisposableStack", "Float16Array", "Iterator", "SuppressedError"];
+    let newer = [
+        "AsyncDisposableStack",
+        "DisposableStack",
+        "Float16Array",
+        "Iterator",
+        "SuppressedError",
+    ];
     let all: Vec<_> = sorted(&globals["all"])
         .into_iter()
         .filter(|name| !newer.contains(&name.as_str()))
         .collect();
-    assert_eq!(all.join(" "), standard.split_whitespace().collect::<Vec<_>>().join(" "));
+    assert_eq!(
+        all.join(" "),
+        standard.split_whitespace().collect::<Vec<_>>().join(" ")
+    );
 }
 
 fn sorted(names: &Value) -> Vec<String> {
@@ -86,7 +111,8 @@ pub async fn prototypes_belong_to_one_program(driver: Tested) {
         }",
     );
     assert_eq!(model(&driver, &polluting).await, json!({ "polluted": 1 }));
-    let clean = providing("(context, callback) => callback(null, [1].map(() => typeof {}.polluted))");
+    let clean =
+        providing("(context, callback) => callback(null, [1].map(() => typeof {}.polluted))");
     assert_eq!(model(&driver, &clean).await, json!(["undefined"]));
 }
 
@@ -139,9 +165,21 @@ pub async fn urls_work(driver: Tested) {
     );
     let href = "https://User:pw@example.com/p%20q?only=1#h";
     let expected = json!([
-        href, "example.com", "https://example.com", "User", "a=1&b=x&a=3", ["1", "3"],
-        ["a", "b", "a"], "1", format!("{{\"url\":\"{href}\"}}"), ["TypeError", "ERR_INVALID_URL"],
-        true, 3, "q=a+b+c", "k=v", "http://h/",
+        href,
+        "example.com",
+        "https://example.com",
+        "User",
+        "a=1&b=x&a=3",
+        ["1", "3"],
+        ["a", "b", "a"],
+        "1",
+        format!("{{\"url\":\"{href}\"}}"),
+        ["TypeError", "ERR_INVALID_URL"],
+        true,
+        3,
+        "q=a+b+c",
+        "k=v",
+        "http://h/",
     ]);
     assert_eq!(model(&driver, &program).await, expected);
 }
@@ -165,7 +203,12 @@ pub async fn aborting_works(driver: Tested) {
         }",
     );
     let expected = json!([
-        ["abort", "on"], true, "AbortError", "TimeoutError", "why", "[object AbortSignal]"
+        ["abort", "on"],
+        true,
+        "AbortError",
+        "TimeoutError",
+        "why",
+        "[object AbortSignal]"
     ]);
     assert_eq!(model(&driver, &program).await, expected);
 }
@@ -224,13 +267,18 @@ pub async fn fetches_are_counted(driver: Tested) {
         }",
     );
     assert_eq!(model(&driver, &program).await, json!({ "refused": 5 }));
-    let failing = providing("async () => { for (let i = 0; i < 21; i++) await fetch('https://api.example/'); }");
+    let failing = providing(
+        "async () => { for (let i = 0; i < 21; i++) await fetch('https://api.example/'); }",
+    );
     let error = error(&driver, &failing).await;
     assert_eq!(error.message.as_deref(), Some("fetch failed"));
 }
 
 pub async fn console_reaches_the_log_only_when_asked(driver: Tested) {
-    for (console, expected) in [(true, vec!["log: a {\"b\":1}", "error: Error: c"]), (false, vec![])] {
+    for (console, expected) in [
+        (true, vec!["log: a {\"b\":1}", "error: Error: c"]),
+        (false, vec![]),
+    ] {
         let mut program = with_provider(
             "module.exports.data = (context, callback) => {
               console.log('a', { b: 1 }); console.table([]); console.error(String(new Error('c')));

@@ -23,7 +23,10 @@ pub async fn es6_view_fills_its_element(driver: Tested) {
 }
 
 pub async fn es6_view_keeps_nothing_of_a_caller(driver: Tested) {
-    let program = with_view("() => Object.keys(oc.__data) + '/' + oc.__es6Template.count", None);
+    let program = with_view(
+        "() => Object.keys(oc.__data) + '/' + oc.__es6Template.count",
+        None,
+    );
     for id in ["first", "second"] {
         let mut call = call(Entry::Render, &json!({ "component": { "props": {} } }));
         call.render_id = Some(id.to_owned());
@@ -51,7 +54,10 @@ pub async fn provider_and_view_run_in_one_call(driver: Tested) {
     );
     let input = context(&json!({ "name": "Ada" }));
     let outcome = execute(&driver, &program, call(Entry::DataAndRender, &input)).await;
-    assert_eq!(outcome.headers, [("x-from".to_owned(), "provider".to_owned())]);
+    assert_eq!(
+        outcome.headers,
+        [("x-from".to_owned(), "provider".to_owned())]
+    );
     assert_eq!(
         html_of(outcome),
         "<div id=\"0\">Ada1970-01-01T00:00:00.000Zfalse</div>"
@@ -69,14 +75,22 @@ pub async fn empty_response_is_not_rendered(driver: Tested) {
 }
 
 pub async fn view_error_is_told(driver: Tested) {
-    let program = with_view("() => { throw Object.assign(new TypeError('no'), { a: 1 }); }", None);
+    let program = with_view(
+        "() => { throw Object.assign(new TypeError('no'), { a: 1 }); }",
+        None,
+    );
     let model = json!({ "component": { "props": {} } });
     match failure_of(execute(&driver, &program, call(Entry::Render, &model)).await) {
         Failure::View(error) => {
             assert_eq!(error["name"], "TypeError");
             assert_eq!(error["message"], "no");
             assert_eq!(error["a"], 1);
-            assert!(error["stack"].as_str().unwrap().starts_with("TypeError: no\n"));
+            assert!(
+                error["stack"]
+                    .as_str()
+                    .unwrap()
+                    .starts_with("TypeError: no\n")
+            );
         }
         other => panic!("{other:?}"),
     }
@@ -112,5 +126,8 @@ pub async fn view_sees_no_provider_globals(driver: Tested) {
     );
     let input = context(&json!({}));
     let html = html_of(execute(&driver, &program, call(Entry::DataAndRender, &input)).await);
-    assert_eq!(html, "<div id=\"0\">undefinedundefinedundefinedundefined</div>");
+    assert_eq!(
+        html,
+        "<div id=\"0\">undefinedundefinedundefinedundefined</div>"
+    );
 }

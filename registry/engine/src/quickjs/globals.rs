@@ -60,10 +60,7 @@ pub(super) fn prelude<'js>(ctx: &Ctx<'js>, name: &str) -> rquickjs::Result<Value
 }
 
 /// Evaluates one of our own scripts that is a function.
-pub(super) fn prelude_function<'js>(
-    ctx: &Ctx<'js>,
-    name: &str,
-) -> rquickjs::Result<Function<'js>> {
+pub(super) fn prelude_function<'js>(ctx: &Ctx<'js>, name: &str) -> rquickjs::Result<Function<'js>> {
     prelude(ctx, name)?.get()
 }
 
@@ -92,7 +89,10 @@ fn named_prelude<'js>(ctx: Ctx<'js>, name: String) -> rquickjs::Result<Value<'js
 
 /// Escapes a text for HTML exactly as Handlebars does; a text without special characters is
 /// answered as it is.
-pub(super) fn escape_html<'js>(ctx: Ctx<'js>, text: JsString<'js>) -> rquickjs::Result<JsString<'js>> {
+pub(super) fn escape_html<'js>(
+    ctx: Ctx<'js>,
+    text: JsString<'js>,
+) -> rquickjs::Result<JsString<'js>> {
     let plain = text_of(&text)?;
     let special = |byte: u8| matches!(byte, b'&' | b'<' | b'>' | b'"' | b'\'' | b'`' | b'=');
     let Some(first) = plain.bytes().position(special) else {

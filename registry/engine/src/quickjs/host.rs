@@ -88,10 +88,7 @@ pub(super) fn settling<'js>(ctx: &Ctx<'js>, shared: &Rc<Shared>) -> rquickjs::Re
 }
 
 /// The native side of the provider's realm.
-pub(super) fn provider<'js>(
-    ctx: &Ctx<'js>,
-    shared: &Rc<Shared>,
-) -> rquickjs::Result<Object<'js>> {
+pub(super) fn provider<'js>(ctx: &Ctx<'js>, shared: &Rc<Shared>) -> rquickjs::Result<Object<'js>> {
     let host = settling(ctx, shared)?;
     answers(&host, shared)?;
     failures(&host, shared)?;
@@ -154,14 +151,20 @@ fn deliver<'js>(shared: &Shared, ctx: &Ctx<'js>, call: CallId, model: Value<'js>
 
 fn failures<'js>(host: &Object<'js>, shared: &Rc<Shared>) -> rquickjs::Result<()> {
     let state = Rc::clone(shared);
-    define(host, "unserializable", move |call: CallId, text: JsString<'_>| {
-        let text = shortened(text_of(&text)?, ERROR_BYTES_MAX);
-        state.settle(call, Err(Failure::NotSerializable(text)));
-        Ok::<_, rquickjs::Error>(())
-    })?;
+    define(
+        host,
+        "unserializable",
+        move |call: CallId, text: JsString<'_>| {
+            let text = shortened(text_of(&text)?, ERROR_BYTES_MAX);
+            state.settle(call, Err(Failure::NotSerializable(text)));
+            Ok::<_, rquickjs::Error>(())
+        },
+    )?;
     let state = Rc::clone(shared);
     define(host, "missing", move |call: CallId, paths: Vec<String>| {
-        let paths = paths.into_iter().map(|path| shortened(path, ERROR_BYTES_MAX));
+        let paths = paths
+            .into_iter()
+            .map(|path| shortened(path, ERROR_BYTES_MAX));
         let failure = Failure::MissingDependencies(paths.collect());
         state.settle(call, Err(failure));
     })?;

@@ -197,7 +197,9 @@ impl Isolate {
         V: for<'js> FnOnce(&Ctx<'js>) -> rquickjs::Result<Value<'js>>,
     {
         self.close(call);
-        let Some(provider) = &self.provider else { return };
+        let Some(provider) = &self.provider else {
+            return;
+        };
         let (context, resume) = (provider.context.clone(), provider.resume.clone());
         self.enter(&context, call, |ctx| {
             resume.restore(ctx)?.call((request, ok, value(ctx)?))
@@ -207,7 +209,9 @@ impl Isolate {
     /// Runs a timer that is due.
     pub(super) fn fire(&mut self, call: CallId, timer: u32) {
         self.close(call);
-        let Some(provider) = &self.provider else { return };
+        let Some(provider) = &self.provider else {
+            return;
+        };
         let (context, fire) = (provider.context.clone(), provider.fire.clone());
         self.enter(&context, call, |ctx| fire.restore(ctx)?.call((timer,)));
     }

@@ -35,7 +35,10 @@ impl Isolate {
         }
         let program = Arc::clone(&self.program);
         let Ok(context) = Context::custom::<Intrinsics>(&self.runtime) else {
-            self.shared.effects.borrow_mut().push(Effect::Exhausted(call));
+            self.shared
+                .effects
+                .borrow_mut()
+                .push(Effect::Exhausted(call));
             return false;
         };
         let shared = Rc::clone(&self.shared);
@@ -67,7 +70,10 @@ impl Isolate {
         }
         let program = Arc::clone(&self.program);
         let Ok(context) = Context::custom::<Intrinsics>(&self.runtime) else {
-            self.shared.effects.borrow_mut().push(Effect::Exhausted(call));
+            self.shared
+                .effects
+                .borrow_mut()
+                .push(Effect::Exhausted(call));
             return false;
         };
         let shared = Rc::clone(&self.shared);
@@ -124,8 +130,8 @@ fn evaluate_view(
     call: CallId,
 ) -> rquickjs::Result<Option<Kept>> {
     globals::prepare(ctx)?;
-    let entries: Object<'_> = globals::prelude_function(ctx, "view")?
-        .call((host::view(ctx, shared)?,))?;
+    let entries: Object<'_> =
+        globals::prelude_function(ctx, "view")?.call((host::view(ctx, shared)?,))?;
     let linked = program
         .view
         .as_ref()

@@ -66,7 +66,8 @@ pub(super) fn compile(
     // `size` bytes, ours, and freed with the allocator of the same context after it was copied.
     unsafe {
         let raw = ctx.as_raw().as_ptr();
-        let buffer = qjs::JS_WriteObject(raw, &raw mut size, function.as_raw(), flags.cast_signed());
+        let buffer =
+            qjs::JS_WriteObject(raw, &raw mut size, function.as_raw(), flags.cast_signed());
         if buffer.is_null() {
             return Err(rquickjs::Error::Exception);
         }
@@ -102,7 +103,9 @@ pub(super) fn run<'js>(ctx: &Ctx<'js>, bytecode: &Bytecode) -> rquickjs::Result<
 /// Copies the bytes of a typed array; empty when its buffer is detached.
 pub(super) fn bytes_of(array: &TypedArray<'_, u8>) -> Vec<u8> {
     // SAFETY: nothing runs JavaScript while the slice is alive: it is copied at once.
-    unsafe { array.as_bytes() }.map(<[u8]>::to_vec).unwrap_or_default()
+    unsafe { array.as_bytes() }
+        .map(<[u8]>::to_vec)
+        .unwrap_or_default()
 }
 
 /// Takes ownership of a value that QuickJS returned.

@@ -78,8 +78,7 @@ impl Slot {
     /// Keeps the way back to the caller of a call that starts.
     pub(super) fn begin(&self, ticket: u64, reply: Reply, deadline: Duration) {
         self.in_flight.fetch_add(1, Ordering::Relaxed);
-        self.waiting()
-            .insert(ticket, Waiting { reply, deadline });
+        self.waiting().insert(ticket, Waiting { reply, deadline });
     }
 
     /// Answers a call; does nothing when it was answered already.

@@ -16,21 +16,23 @@
     if (!standard.has(name)) delete globalThis[name];
   }
 
-  // These natives walk `length` elements without an interrupt point, holes included.
+  // These natives walk `length` elements without an interrupt point, holes included: a sparse array
+  // or an array-like object would keep them busy for hours. Dense arrays end at the heap limit.
   const LONGEST = 2 ** 25;
   const apply = Reflect.apply;
-  const typed = Object.getPrototypeOf(Uint8Array.prototype);
-  const guard = (owner, name) => {
-    const native = owner[name];
-    if (typeof native !== 'function') return;
+  const guard = (owner, name, native, lengthOf) => {
     const guarded = {
-      [name](...args) {
-        if (this != null && this.length > LONGEST) throw new RangeError('Invalid array length');
-        return apply(native, this, args);
+      [name]() {
+        if (lengthOf(this, arguments) > LONGEST) throw new RangeError('Invalid array length');
+        return apply(native, this, arguments);
       },
     }[name];
     Object.defineProperty(guarded, 'length', { value: native.length, configurable: true });
     Object.defineProperty(owner, name, { value: guarded, writable: true, configurable: true });
   };
-  for (const name of ['join', 'toString', 'toLocaleString']) guard(Array.prototype, name);
+  const own = (array) => (array == null ? 0 : array.length);
+  const names =
+    'concat copyWithin flat flatMap join reverse shift slice sort splice toLocaleString toString unshift';
+  for (const name of names.split(' ')) guard(Array.prototype, name, Array.prototype[name], own);
+  guard(String, 'raw', String.raw, (_, [strings]) => strings?.raw?.length);
 });

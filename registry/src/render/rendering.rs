@@ -1,0 +1,59 @@
+//! What the render use-case brings, before it is told as HTTP.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use ochre_engine::driver::Cookie;
+
+use super::RenderFailure;
+use crate::release::Release;
+
+/// What is answered.
+#[derive(Debug)]
+pub enum Rendering {
+    /// The version was resolved, nothing else.
+    Info(Info),
+    /// The component, rendered or not.
+    Success(Box<Success>),
+    /// Why there is no component.
+    Failure(RenderFailure),
+}
+
+/// A resolved version.
+#[derive(Debug)]
+pub struct Info {
+    /// Component name.
+    pub name: String,
+    /// Requested version.
+    pub requested: String,
+    /// Resolved version.
+    pub version: String,
+}
+
+/// A component's answer.
+#[derive(Debug)]
+pub struct Success {
+    /// The release that answered.
+    pub release: Arc<Release>,
+    /// Requested version.
+    pub requested: String,
+    /// `href`, unless it was not wanted.
+    pub href: Option<String>,
+    /// HTML or view-model.
+    pub content: Content,
+    /// Response headers that the component set; names lower-cased.
+    pub headers: Vec<(String, String)>,
+    /// Cookies that the component set.
+    pub cookies: Vec<Cookie>,
+    /// The id in the HTML that no other rendering has.
+    pub render_id: Option<String>,
+}
+
+/// HTML or view-model.
+#[derive(Debug)]
+pub enum Content {
+    /// Rendered, wrapper included.
+    Html(String),
+    /// JSON text.
+    Model(Bytes),
+}

@@ -1,0 +1,97 @@
+//! `[engine]`: the JavaScript engine and the bounds of one call.
+
+use std::time::Duration;
+
+use bytesize::ByteSize;
+use ochre_engine::{driver::Limits, quickjs};
+use serde::{Deserialize, Serialize};
+
+/// `[engine]`.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct EngineSettings {
+    /// Longest time for one call, awaits included (OC's `executionTimeout`).
+    #[serde(with = "humantime_serde")]
+    pub deadline: Duration,
+    /// Longest uninterrupted run of JavaScript.
+    #[serde(with = "humantime_serde")]
+    pub cpu_slice: Duration,
+    /// Heap of one isolate.
+    pub memory: ByteSize,
+    /// Stack of one isolate.
+    pub stack: ByteSize,
+    /// Longest view-model or HTML.
+    pub output: ByteSize,
+    /// Most response headers, and most cookies, of one call.
+    pub headers: usize,
+    /// Most fetches of one call.
+    pub fetches: usize,
+    /// The QuickJS driver.
+    pub quickjs: QuickJsSettings,
+}
+
+/// `[engine.quickjs]`.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct QuickJsSettings {
+    /// Engine threads; 0 means one for each core.
+    pub threads: usize,
+    /// Calls that may wait for an engine thread; more are answered 503.
+    pub queue: usize,
+    /// Bytes that the heaps of all components may hold together.
+    pub heap: ByteSize,
+}
+
+// === impl EngineSettings ===
+
+impl EngineSettings {
+    /// The bounds of one call of the engine.
+    pub fn call_limits(&self) -> Limits {
+        let bytes = |size: ByteSize| usize::try_from(size.as_u64()).unwrap_or(usize::MAX);
+        Limits {
+            deadline: self.deadline,
+            cpu_slice: self.cpu_slice,
+            memory_bytes: bytes(self.memory),
+            stack_bytes: bytes(self.stack),
+            output_bytes: bytes(self.output),
+            headers: self.headers,
+            fetches: self.fetches,
+        }
+    }
+
+    /// What the QuickJS driver is started with.
+    pub fn quickjs_driver(&self) -> quickjs::QuickJsSettings {
+        let settings = &self.quickjs;
+        quickjs::QuickJsSettings {
+            threads: settings.threads,
+            queue: settings.queue,
+            heap_bytes: usize::try_from(settings.heap.as_u64()).unwrap_or(usize::MAX),
+            limits: self.call_limits(),
+        }
+    }
+}
+
+impl Default for EngineSettings {
+    fn default() -> Self {
+        Self {
+            deadline: Duration::from_secs(5),
+            cpu_slice: Duration::from_secs(1),
+            memory: ByteSize::mib(64),
+            stack: ByteSize::kib(512),
+            output: ByteSize::mib(10),
+            headers: 64,
+            fetches: 20,
+            quickjs: QuickJsSettings::default(),
+        }
+    }
+}
+
+impl Default for QuickJsSettings {
+    fn default() -> Self {
+        Self {
+            threads: 0,
+            queue: 1_024,
+            heap: ByteSize::mib(256),
+        }
+    }
+}
