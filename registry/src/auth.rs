@@ -1,8 +1,7 @@
 //! Who may publish.
 
-use std::fmt;
-
 use base64::{Engine as _, engine::general_purpose::STANDARD};
+use ochre_store::Secret;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use subtle::{Choice, ConstantTimeEq};
@@ -19,13 +18,13 @@ pub struct AuthSettings {
 }
 
 /// One user.
-#[derive(Clone, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Login {
     /// User name; no colon.
     pub username: String,
     /// Password.
-    pub password: String,
+    pub password: Secret,
 }
 
 /// Decides who publishes, from the request's head alone.
@@ -70,7 +69,7 @@ impl Authenticator {
         let given = header.and_then(basic_credentials).unwrap_or_default();
         let mut user = None;
         for login in &self.logins {
-            let expected = format!("{}:{}", login.username, login.password);
+            let expected = format!("{}:{}", login.username, login.password.expose());
             if bool::from(same(expected.as_bytes(), &given)) {
                 user = Some(login.username.clone());
             }
@@ -109,7 +108,7 @@ impl AuthSettings {
             .filter(|(_, login)| {
                 login.username.is_empty()
                     || login.username.contains(':')
-                    || login.password.is_empty()
+                    || login.password.expose().is_empty()
             })
             .map(|(index, login)| {
                 format!(
@@ -121,15 +120,6 @@ impl AuthSettings {
     }
 }
 
-impl fmt::Debug for Login {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter
-            .debug_struct("Login")
-            .field("username", &self.username)
-            .finish_non_exhaustive()
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -137,7 +127,7 @@ mod tests {
     fn authenticator() -> Authenticator {
         let login = |name: &str, password: &str| Login {
             username: name.into(),
-            password: password.into(),
+            password: Secret::new(password),
         };
         Authenticator::new(&AuthSettings {
             logins: vec![login("ada", "first"), login("bob", "sec:ond")],

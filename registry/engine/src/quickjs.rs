@@ -2,7 +2,7 @@
 //!
 //! [`QuickJsDriver`] hands each call to one of its threads ([`thread`]), which keeps an
 //! [`isolate`] (own heap, own realms) for each program. Scripts in `quickjs/js` run inside the
-//! isolates and build what components see; `host` and `globals` are their native halves. Nothing
+//! isolates and build what components see; `host` and `natives` are their native halves. Nothing
 //! of the registry is reachable from a component but through [`HostCalls`].
 //!
 //! [`HostCalls`]: crate::driver::HostCalls
@@ -11,13 +11,14 @@ mod call;
 mod deadline;
 mod encoding;
 mod entry;
-mod globals;
 mod host;
 mod isolate;
 mod load;
+mod natives;
 mod raw;
 mod resident;
 mod schedule;
+mod scripts;
 mod slot;
 mod thread;
 mod watchdog;

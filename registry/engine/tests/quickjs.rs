@@ -1,11 +1,14 @@
-//! The embedded driver passes the contract.
+//! The embedded driver passes the contract, and survives what only it can meet.
+#![expect(clippy::unwrap_used, reason = "test code")]
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use ochre_engine::{
-    driver::Driver,
+    contract::fixture::{call, context, model, providing},
+    driver::{Call, Driver, EngineError, Entry, Failure, Limits},
     quickjs::{QuickJsDriver, QuickJsSettings},
 };
+use serde_json::json;
 
 ochre_engine::driver_contract!(crate::driver);
 
@@ -15,4 +18,114 @@ fn driver() -> Arc<dyn Driver> {
         ..QuickJsSettings::default()
     };
     Arc::new(QuickJsDriver::start(settings).unwrap())
+}
+
+/// Keeps a native loop of QuickJS busy that nothing can interrupt, for some seconds.
+const STUCK: &str = "() => { 'x'.repeat(2e5).indexOf('x'.repeat(1e5) + 'y'); }";
+
+fn short(deadline: Duration) -> Call {
+    Call {
+        limits: Limits {
+            deadline,
+            cpu_slice: deadline / 2,
+            ..Limits::default()
+        },
+        ..call(Entry::Data, &context(&json!({})))
+    }
+}
+
+fn one_thread(queue: usize) -> Arc<QuickJsDriver> {
+    let settings = QuickJsSettings {
+        threads: 1,
+        queue,
+        ..QuickJsSettings::default()
+    };
+    Arc::new(QuickJsDriver::start(settings).unwrap())
+}
+
+#[tokio::test]
+async fn thread_that_cannot_be_stopped_is_replaced() {
+    let driver = one_thread(16);
+    let tested: Arc<dyn Driver> = Arc::clone(&driver) as _;
+    let silent = providing("() => {}");
+    let mut waiting = Box::pin(tested.call(&silent, short(Duration::from_mins(1))));
+    assert!(futures::poll!(&mut waiting).is_pending());
+    let started = providing("(context, callback) => callback(null, { started: true })");
+    model(&tested, &started).await;
+
+    let stuck = tested
+        .call(&providing(STUCK), short(Duration::from_millis(200)))
+        .await
+        .unwrap();
+
+    assert_eq!(
+        stuck.result,
+        Err(Failure::Timeout(Duration::from_millis(200)))
+    );
+    assert_eq!(driver.abandoned_threads(), 1);
+    let innocent = waiting.await;
+    assert!(
+        matches!(innocent, Err(EngineError::Crashed)),
+        "{innocent:?}"
+    );
+    assert_eq!(model(&tested, &started).await, json!({ "started": true }));
+}
+
+#[tokio::test]
+async fn full_queue_refuses_at_once() {
+    let driver = one_thread(2);
+    let busy = providing("(c, callback) => { while (true) {} }");
+    let calls = (0..8).map(|_| driver.call(&busy, short(Duration::from_millis(400))));
+    let outcomes = futures::future::join_all(calls).await;
+    let refused = outcomes
+        .iter()
+        .filter(|outcome| matches!(outcome, Err(EngineError::Overloaded)));
+    assert!(refused.count() >= 4, "{outcomes:?}");
+    assert_eq!(driver.queue_depth(), 0);
+}
+
+#[tokio::test]
+async fn late_calls_are_dropped_without_being_run() {
+    let driver = one_thread(64);
+    let busy = providing("() => { while (true) {} }");
+    let late = providing("() => { throw new Error('was run'); }");
+    let (first, second) = tokio::join!(
+        driver.call(&busy, short(Duration::from_millis(600))),
+        driver.call(&late, short(Duration::from_millis(50))),
+    );
+    assert!(matches!(first.unwrap().result, Err(Failure::Timeout(_))));
+    let expected = Failure::Timeout(Duration::from_millis(50));
+    assert_eq!(second.unwrap().result.unwrap_err(), expected);
+}
+
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn memory_returns_after_hostile_calls() {
+    let resident_kib = || {
+        let status = std::fs::read_to_string("/proc/self/status").unwrap();
+        let line = status.lines().find(|line| line.starts_with("VmRSS:"));
+        let value = line.and_then(|line| line.split_whitespace().nth(1));
+        value.unwrap().parse::<u64>().unwrap()
+    };
+    let driver = one_thread(16);
+    let before = resident_kib();
+    for number in 0..10 {
+        let source = format!(
+            "() => {{ const all = [{number}]; for (;;) all.push(new Array(1000).fill(all.length)); }}"
+        );
+        let outcome = driver
+            .call(&providing(&source), short(Duration::from_secs(20)))
+            .await
+            .unwrap();
+        assert_eq!(outcome.result, Err(Failure::Memory));
+    }
+    // Other tests use memory meanwhile: a state that has to come, not one that is there at once.
+    let returned = async {
+        while resident_kib() > before + 200 * 1024 {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(20), returned)
+        .await
+        .unwrap();
 }

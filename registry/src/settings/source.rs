@@ -143,7 +143,12 @@ fn deserialize(mut table: Table, overrides: &[Override]) -> (Option<Settings>, V
             insert(&mut table, &path, Value::String(entry.text.clone()));
             continue;
         }
-        let shown = at(&table, &path).map(|value| format!(" is {value}"));
+        let is_secret = path
+            .last()
+            .is_some_and(|key| key.contains("secret") || key.contains("password"));
+        let shown = at(&table, &path)
+            .filter(|_| !is_secret)
+            .map(|value| format!(" is {value}"));
         let from = origin.map(|entry| format!(" (from {})", entry.variable));
         problems.push(format!(
             "`{}`{}{}: {}",
@@ -240,6 +245,31 @@ mod tests {
             "`storage`",
         ] {
             assert!(error.contains(part), "{part} is not in: {error}");
+        }
+    }
+
+    #[test]
+    fn every_setting_is_documented() {
+        fn keys(table: &Table, path: &str, found: &mut Vec<(String, String)>) {
+            for (key, value) in table {
+                match value {
+                    Value::Table(inner) if !inner.is_empty() => {
+                        keys(inner, &format!("{path}{key}."), found);
+                    }
+                    _ => found.push((path.trim_end_matches('.').to_owned(), key.clone())),
+                }
+            }
+        }
+        let document = include_str!("../../../docs/configuration.md");
+        let defaults = Table::try_from(Settings::default()).unwrap();
+        let mut found = Vec::new();
+        keys(&defaults, "", &mut found);
+
+        assert!(found.len() > 60, "{found:?}");
+        for (section, key) in found {
+            let (_, after) = document.split_once(&format!("## `[{section}]`")).unwrap();
+            let table = after.split("## ").next().unwrap();
+            assert!(table.contains(&format!("| `{key}` |")), "{section}.{key}");
         }
     }
 

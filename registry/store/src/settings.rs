@@ -63,8 +63,8 @@ pub enum Backend {
     S3,
 }
 
-/// A text that never appears in a log.
-#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+/// A text that never appears in a log, nor where settings are printed.
+#[derive(Clone, PartialEq, Eq, Deserialize)]
 #[serde(transparent)]
 pub struct Secret(String);
 
@@ -191,6 +191,12 @@ impl Secret {
     /// The text itself.
     pub fn expose(&self) -> &str {
         &self.0
+    }
+}
+
+impl Serialize for Secret {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str("(secret)")
     }
 }
 

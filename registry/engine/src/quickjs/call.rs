@@ -103,10 +103,14 @@ impl Running {
 
     /// Turns the result into what the caller gets.
     pub(super) fn outcome(&mut self, result: Result<Answer, Failure>) -> Outcome {
-        let result = match (self.overflow, result) {
-            (Some(what), _) => Err(Failure::TooLarge(what.to_owned())),
-            (None, Ok(answer)) => bounded(answer, self.limits.output_bytes),
-            (None, failure) => failure,
+        let too_large = match (self.overflow, &result) {
+            (Some(what), _) => Some(what.to_owned()),
+            (None, Ok(answer)) => too_long(answer, self.limits.output_bytes),
+            (None, Err(_)) => None,
+        };
+        let result = match too_large {
+            Some(what) => Err(Failure::TooLarge(what)),
+            None => result,
         };
         Outcome {
             result,
@@ -117,18 +121,13 @@ impl Running {
     }
 }
 
-fn bounded(answer: Answer, bytes_max: usize) -> Result<Answer, Failure> {
-    let bytes = match &answer {
+fn too_long(answer: &Answer, bytes_max: usize) -> Option<String> {
+    let bytes = match answer {
         Answer::Model(model) => model.len(),
         Answer::Html(html) => html.len(),
         Answer::Empty => 0,
     };
-    if bytes > bytes_max {
-        return Err(Failure::TooLarge(format!(
-            "output of {bytes} bytes, {bytes_max} are allowed"
-        )));
-    }
-    Ok(answer)
+    (bytes > bytes_max).then(|| format!("output of {bytes} bytes, {bytes_max} are allowed"))
 }
 
 /// What JavaScript asked for; carried out when it has returned.

@@ -5,7 +5,6 @@ use tokio::time::Instant;
 
 use super::{
     call::{CallId, Effect},
-    host,
     isolate::Isolate,
 };
 use crate::driver::{Failure, Limits, ProviderError};
@@ -50,6 +49,7 @@ impl Isolate {
         }
         let budget = &self.shared.budget;
         self.shared.current.set(call);
+        self.shared.heap.forgive();
         budget.arm(limits.cpu_slice, deadline);
         context.with(|ctx| {
             if let Err(error) = work(&ctx) {
@@ -63,8 +63,8 @@ impl Isolate {
         if let Some(running) = self.shared.calls.borrow_mut().get_mut(&call) {
             running.cpu += cpu;
         }
+        self.poisoned |= budget.exceeded();
         if budget.exceeded() {
-            self.poisoned = true;
             let spent = cpu.min(limits.cpu_slice);
             let bound = if spent < limits.cpu_slice {
                 limits.deadline
@@ -133,7 +133,7 @@ impl Isolate {
         reason: rquickjs::Value<'js>,
         thrown: bool,
     ) {
-        if host::is_out_of_memory(&reason) {
+        if self.shared.heap.has_refused() {
             self.push(Effect::Exhausted(call));
             return;
         }

@@ -12,7 +12,8 @@ use rquickjs::{Ctx, Function, Object, Persistent, String as JsString, Value, fun
 use super::{
     call::{CallId, Effect, Running, json},
     deadline::Budget,
-    globals,
+    natives,
+    raw::Heap,
 };
 use crate::driver::{Answer, Cookie, Failure, FetchRequest, NestedRender, ProviderError};
 
@@ -33,6 +34,7 @@ pub(super) struct Shared {
     /// Promises that were rejected and have no handler yet, with their reasons.
     pub(super) rejections: RefCell<Vec<Rejection>>,
     pub(super) budget: Budget,
+    pub(super) heap: Rc<Heap>,
 }
 
 /// A rejected promise and its reason.
@@ -77,9 +79,8 @@ impl Shared {
 /// What both realms need: settling, and telling what went wrong.
 pub(super) fn settling<'js>(ctx: &Ctx<'js>, shared: &Rc<Shared>) -> rquickjs::Result<Object<'js>> {
     let host = Object::new(ctx.clone())?;
-    define(&host, "isOutOfMemory", |error: Value<'_>| {
-        is_out_of_memory(&error)
-    })?;
+    let state = Rc::clone(shared);
+    define(&host, "outOfMemory", move || state.heap.has_refused())?;
     let state = Rc::clone(shared);
     define(&host, "exhausted", move |call: CallId| {
         state.push(Effect::Exhausted(call));
@@ -95,7 +96,7 @@ pub(super) fn provider<'js>(ctx: &Ctx<'js>, shared: &Rc<Shared>) -> rquickjs::Re
     response(&host, shared)?;
     timers(&host, shared)?;
     requests(&host, shared)?;
-    globals::natives(&host)?;
+    natives::install(&host)?;
     Ok(host)
 }
 
@@ -125,11 +126,11 @@ pub(super) fn view<'js>(ctx: &Ctx<'js>, shared: &Rc<Shared>) -> rquickjs::Result
             Ok::<_, rquickjs::Error>(())
         },
     )?;
-    define(&host, "escapeHtml", globals::escape_html)?;
+    define(&host, "escapeHtml", natives::escape_html)?;
     Ok(host)
 }
 
-fn answers<'js>(host: &Object<'js>, shared: &Rc<Shared>) -> rquickjs::Result<()> {
+fn answers(host: &Object<'_>, shared: &Rc<Shared>) -> rquickjs::Result<()> {
     let state = Rc::clone(shared);
     define(host, "answer", move |call: CallId, model: JsString<'_>| {
         let model = text_of(&model)?;
@@ -149,7 +150,7 @@ fn deliver<'js>(shared: &Shared, ctx: &Ctx<'js>, call: CallId, model: Value<'js>
     shared.push(Effect::Deliver(call, Persistent::save(ctx, model)));
 }
 
-fn failures<'js>(host: &Object<'js>, shared: &Rc<Shared>) -> rquickjs::Result<()> {
+fn failures(host: &Object<'_>, shared: &Rc<Shared>) -> rquickjs::Result<()> {
     let state = Rc::clone(shared);
     define(
         host,
@@ -192,7 +193,7 @@ fn failures<'js>(host: &Object<'js>, shared: &Rc<Shared>) -> rquickjs::Result<()
     )
 }
 
-fn response<'js>(host: &Object<'js>, shared: &Rc<Shared>) -> rquickjs::Result<()> {
+fn response(host: &Object<'_>, shared: &Rc<Shared>) -> rquickjs::Result<()> {
     let state = Rc::clone(shared);
     define(
         host,
@@ -236,7 +237,7 @@ fn response<'js>(host: &Object<'js>, shared: &Rc<Shared>) -> rquickjs::Result<()
     })
 }
 
-fn timers<'js>(host: &Object<'js>, shared: &Rc<Shared>) -> rquickjs::Result<()> {
+fn timers(host: &Object<'_>, shared: &Rc<Shared>) -> rquickjs::Result<()> {
     let state = Rc::clone(shared);
     define(host, "current", move || state.current.get())?;
     let state = Rc::clone(shared);
@@ -255,7 +256,7 @@ fn timers<'js>(host: &Object<'js>, shared: &Rc<Shared>) -> rquickjs::Result<()> 
     })
 }
 
-fn requests<'js>(host: &Object<'js>, shared: &Rc<Shared>) -> rquickjs::Result<()> {
+fn requests(host: &Object<'_>, shared: &Rc<Shared>) -> rquickjs::Result<()> {
     let state = Rc::clone(shared);
     define(host, "render", move |request: u32, items: JsString<'_>| {
         let items = nested(&text_of(&items)?);
@@ -281,7 +282,7 @@ fn requests<'js>(host: &Object<'js>, shared: &Rc<Shared>) -> rquickjs::Result<()
                 running.fetches <= running.limits.fetches && running.open()
             });
             if open {
-                let fetch = fetch_request(head, globals::body_of(&body)?);
+                let fetch = fetch_request(head, natives::body_of(&body)?);
                 state.push(Effect::Fetch {
                     call,
                     request,
@@ -340,13 +341,6 @@ fn nested_item(mut item: serde_json::Value) -> NestedRender {
         headers: object(take("headers")),
         ip: text(take("ip")),
     }
-}
-
-/// Whether `error` is what QuickJS throws when the heap limit is reached.
-pub(super) fn is_out_of_memory(error: &Value<'_>) -> bool {
-    error
-        .as_exception()
-        .is_some_and(|error| error.message().as_deref() == Some("out of memory"))
 }
 
 /// The text of a JavaScript string; lone surrogates become U+FFFD.

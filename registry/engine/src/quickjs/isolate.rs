@@ -8,8 +8,12 @@ use tokio::time::Instant;
 use super::{
     call::{CallId, Effect, Running},
     host::Shared,
+    raw::Bounded,
 };
 use crate::driver::{Entry, HostCalls, Limits, Program};
+
+/// Most stack that scripts get, well below that of the thread.
+const STACK_BYTES_MAX: usize = 4 * 1024 * 1024;
 
 /// A function of a bootstrap script, kept across entries.
 pub(super) type Kept = Persistent<Function<'static>>;
@@ -51,10 +55,10 @@ impl Isolate {
     ///
     /// When the process is out of memory.
     pub(super) fn new(program: Arc<Program>, limits: &Limits) -> rquickjs::Result<Self> {
-        let runtime = Runtime::new()?;
-        runtime.set_memory_limit(limits.memory_bytes);
-        runtime.set_max_stack_size(limits.stack_bytes);
         let shared = Rc::new(Shared::default());
+        shared.heap.set_limit(limits.memory_bytes);
+        let runtime = Runtime::new_with_alloc(Bounded(Rc::clone(&shared.heap)))?;
+        runtime.set_max_stack_size(limits.stack_bytes.min(STACK_BYTES_MAX));
         let budget = Rc::clone(&shared);
         runtime.set_interrupt_handler(Some(Box::new(move || budget.budget.is_spent())));
         let tracker = Rc::clone(&shared);
@@ -98,9 +102,9 @@ impl Isolate {
         !self.shared.calls.borrow().is_empty()
     }
 
-    /// Bytes that the engine has allocated. Walks the heap: not for the warm path.
+    /// Bytes that the engine has allocated.
     pub(super) fn heap_bytes(&self) -> usize {
-        usize::try_from(self.runtime.memory_usage().malloc_size).unwrap_or(0)
+        self.shared.heap.held()
     }
 
     /// Takes what JavaScript asked for since the last time.
@@ -111,7 +115,7 @@ impl Isolate {
     /// Registers a call; [`Isolate::start`] or [`Isolate::warm`] runs it.
     pub(super) fn admit(&mut self, running: Running) -> CallId {
         self.last_call = self.last_call.checked_add(1).unwrap_or(1);
-        self.runtime.set_memory_limit(running.limits.memory_bytes);
+        self.shared.heap.set_limit(running.limits.memory_bytes);
         self.shared
             .calls
             .borrow_mut()

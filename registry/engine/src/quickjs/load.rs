@@ -6,10 +6,10 @@ use rquickjs::{Context, Ctx, Function, Object, Persistent, Value, context::intri
 
 use super::{
     call::{CallId, Effect},
-    globals,
     host::{self, Shared},
     isolate::{Isolate, Kept, ProviderRealm, ViewRealm},
     raw::SourceText,
+    scripts,
 };
 use crate::driver::{Program, View};
 
@@ -96,17 +96,17 @@ fn evaluate_provider(
     program: &Program,
     call: CallId,
 ) -> rquickjs::Result<Option<[Kept; 5]>> {
-    globals::prepare(ctx)?;
+    scripts::prepare(ctx)?;
     let host = host::provider(ctx, shared)?;
     let environment = serde_json::to_string(&program.environment).unwrap_or_default();
     host.set("environment", environment)?;
     if !program.console {
         host.remove("console")?;
     }
-    let entries: Object<'_> = globals::prelude_function(ctx, "provider")?.call((host,))?;
+    let entries: Object<'_> = scripts::prelude_function(ctx, "provider")?.call((host,))?;
     let script = program.provider.as_ref();
     let evaluated = script.map_or(Ok(()), |script| {
-        globals::evaluate(ctx, script, SourceText::Kept).map(drop)
+        scripts::evaluate(ctx, script, SourceText::Kept).map(drop)
     });
     let loaded = evaluated.and_then(|()| function(&entries, "loaded")?.call::<_, ()>(()));
     if let Some(error) = thrown(ctx, shared, loaded)? {
@@ -129,9 +129,9 @@ fn evaluate_view(
     program: &Program,
     call: CallId,
 ) -> rquickjs::Result<Option<Kept>> {
-    globals::prepare(ctx)?;
+    scripts::prepare(ctx)?;
     let entries: Object<'_> =
-        globals::prelude_function(ctx, "view")?.call((host::view(ctx, shared)?,))?;
+        scripts::prelude_function(ctx, "view")?.call((host::view(ctx, shared)?,))?;
     let linked = program
         .view
         .as_ref()
@@ -145,11 +145,11 @@ fn evaluate_view(
 
 fn link<'js>(ctx: &Ctx<'js>, entries: &Object<'js>, view: &View) -> rquickjs::Result<()> {
     if let Some(runtime) = &view.pack.runtime {
-        globals::evaluate(ctx, runtime, SourceText::Stripped)?;
+        scripts::evaluate(ctx, runtime, SourceText::Stripped)?;
     }
-    let adapter = globals::evaluate(ctx, &view.pack.adapter, SourceText::Stripped)?;
+    let adapter = scripts::evaluate(ctx, &view.pack.adapter, SourceText::Stripped)?;
     function(entries, "prepare")?.call::<_, ()>((adapter,))?;
-    globals::evaluate(ctx, &view.script, SourceText::Kept)?;
+    scripts::evaluate(ctx, &view.script, SourceText::Kept)?;
     function(entries, "link")?.call((&*view.key,))
 }
 
@@ -167,7 +167,7 @@ fn thrown<'js>(
         Ok(()) => Ok(None),
         Err(rquickjs::Error::Exception) if !shared.budget.exceeded() => {
             let error = ctx.catch();
-            if host::is_out_of_memory(&error) {
+            if shared.heap.has_refused() {
                 return Err(ctx.throw(error));
             }
             Ok(Some(error))

@@ -1,12 +1,16 @@
 //! What the QuickJS binding has no safe function for; the only file with `unsafe`.
 #![expect(
     unsafe_code,
-    reason = "script bytecode and typed-array bytes have no safe API in rquickjs"
+    reason = "script bytecode, typed-array bytes and allocators have no safe API in rquickjs"
 )]
 
-use std::{ffi::CString, fmt, sync::Arc};
+use std::{cell::Cell, ffi::CString, fmt, ptr, rc::Rc, sync::Arc};
 
-use rquickjs::{Ctx, TypedArray, Value, qjs};
+use rquickjs::{
+    Ctx, TypedArray, Value,
+    allocator::{Allocator, RustAllocator},
+    qjs,
+};
 
 /// Compiled script, shared by all engine threads.
 ///
@@ -120,5 +124,120 @@ unsafe fn owned<'js>(ctx: &Ctx<'js>, value: qjs::JSValue) -> rquickjs::Result<Va
             return Err(rquickjs::Error::Exception);
         }
         Ok(Value::from_raw(ctx.clone(), value))
+    }
+}
+
+/// The heap of one isolate: how much it holds, how much it may hold.
+///
+/// QuickJS' own limit does not tell when it refused memory, and the exception that follows may be
+/// as little as `null`.
+#[derive(Debug, Default)]
+pub(super) struct Heap {
+    held: Cell<usize>,
+    limit: Cell<usize>,
+    refused: Cell<bool>,
+}
+
+impl Heap {
+    /// Bytes that are allocated.
+    pub(super) fn held(&self) -> usize {
+        self.held.get()
+    }
+
+    pub(super) fn set_limit(&self, bytes: usize) {
+        self.limit.set(bytes);
+    }
+
+    /// Whether memory was refused since [`Heap::forgive`].
+    pub(super) fn has_refused(&self) -> bool {
+        self.refused.get()
+    }
+
+    pub(super) fn forgive(&self) {
+        self.refused.set(false);
+    }
+
+    fn admits(&self, more: usize) -> bool {
+        let fits = self
+            .held
+            .get()
+            .checked_add(more)
+            .is_some_and(|bytes| bytes <= self.limit.get());
+        if !fits {
+            self.refused.set(true);
+        }
+        fits
+    }
+
+    fn add(&self, bytes: usize) {
+        self.held.set(self.held.get() + bytes);
+    }
+
+    fn subtract(&self, bytes: usize) {
+        self.held.set(self.held.get().saturating_sub(bytes));
+    }
+}
+
+/// Rust's allocator within the limit of a [`Heap`].
+pub(super) struct Bounded(pub(super) Rc<Heap>);
+
+// SAFETY: memory comes from and goes to `RustAllocator` alone, which keeps the contract; refusing
+// is answering null, as the contract allows.
+unsafe impl Allocator for Bounded {
+    fn alloc(&mut self, size: usize) -> *mut u8 {
+        if !self.0.admits(size) {
+            return ptr::null_mut();
+        }
+        let memory = RustAllocator.alloc(size);
+        self.count(memory)
+    }
+
+    fn calloc(&mut self, count: usize, size: usize) -> *mut u8 {
+        let Some(bytes) = count.checked_mul(size) else {
+            return ptr::null_mut();
+        };
+        if !self.0.admits(bytes) {
+            return ptr::null_mut();
+        }
+        let memory = RustAllocator.calloc(count, size);
+        self.count(memory)
+    }
+
+    unsafe fn dealloc(&mut self, memory: *mut u8) {
+        // SAFETY: the caller's memory came from this allocator, so from `RustAllocator`.
+        unsafe {
+            self.0.subtract(RustAllocator::usable_size(memory));
+            RustAllocator.dealloc(memory);
+        }
+    }
+
+    unsafe fn realloc(&mut self, memory: *mut u8, size: usize) -> *mut u8 {
+        // SAFETY: as in `dealloc`; when it answers null, the old memory stays as it was.
+        unsafe {
+            let before = RustAllocator::usable_size(memory);
+            if size > before && !self.0.admits(size - before) {
+                return ptr::null_mut();
+            }
+            let moved = RustAllocator.realloc(memory, size);
+            if !moved.is_null() {
+                self.0.subtract(before);
+            }
+            self.count(moved)
+        }
+    }
+
+    unsafe fn usable_size(memory: *mut u8) -> usize {
+        // SAFETY: by the contract of the trait.
+        unsafe { RustAllocator::usable_size(memory) }
+    }
+}
+
+impl Bounded {
+    fn count(&self, memory: *mut u8) -> *mut u8 {
+        if !memory.is_null() {
+            // SAFETY: the memory was allocated by `RustAllocator` just now.
+            self.0.add(unsafe { RustAllocator::usable_size(memory) });
+        }
+        memory
     }
 }

@@ -7,16 +7,13 @@ use tokio::{sync::mpsc::UnboundedSender, task::AbortHandle, time::Instant};
 
 use super::{
     call::{CallId, Effect},
-    globals,
     isolate::Isolate,
+    natives,
     schedule::{Due, Place, Schedule},
     slot::Slot,
     thread::Parts,
 };
 use crate::driver::{Answer, EngineError, Failure, FetchResponse, HostCalls};
-
-/// How many calls pass between two measurements of a heap.
-const MEASURE_EVERY: u32 = 256;
 
 /// An answer from the registry.
 #[derive(Debug)]
@@ -41,9 +38,7 @@ pub(super) struct Resident {
     pub(super) timers: HashMap<u32, (Place, CallId)>,
     pub(super) deadlines: HashMap<CallId, Place>,
     pub(super) requests: HashMap<u32, (AbortHandle, CallId)>,
-    pub(super) heap_bytes: usize,
     pub(super) last_used: u64,
-    until_measured: u32,
 }
 
 /// What carrying out an effect needs of the thread.
@@ -62,9 +57,7 @@ impl Resident {
             timers: HashMap::new(),
             deadlines: HashMap::new(),
             requests: HashMap::new(),
-            heap_bytes: 0,
             last_used,
-            until_measured: 0,
         }
     }
 
@@ -208,27 +201,16 @@ impl Resident {
             }
         }
     }
-
-    /// Measures the heap now and then; true when it was measured.
-    pub(super) fn measure(&mut self) -> bool {
-        let due = self.until_measured == 0;
-        if due {
-            self.heap_bytes = self.isolate.heap_bytes();
-            self.until_measured = MEASURE_EVERY;
-        }
-        self.until_measured -= 1;
-        due
-    }
 }
 
 impl Reply {
     pub(super) fn resume(self, isolate: &mut Isolate, call: CallId, request: u32) {
         match self {
             Self::Render(results) => isolate.resume(call, request, true, move |ctx| {
-                globals::render_results(ctx, results)
+                natives::render_results(ctx, results)
             }),
             Self::Fetch(Ok(response)) => isolate.resume(call, request, true, move |ctx| {
-                globals::fetch_response(ctx, &response)
+                natives::fetch_response(ctx, &response)
             }),
             Self::Fetch(Err(message)) => {
                 isolate.resume(call, request, false, move |ctx| message.into_js(ctx));

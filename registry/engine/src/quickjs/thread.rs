@@ -137,6 +137,7 @@ impl Worker {
         self.isolates.insert(self.last_isolate, resident);
         self.by_program
             .insert(Arc::clone(&program.digest), self.last_isolate);
+        self.evict(self.last_isolate);
         Some(self.last_isolate)
     }
 
@@ -165,9 +166,6 @@ impl Worker {
             return;
         }
         resident.after(call, id, &mut self.schedule);
-        if resident.measure() {
-            self.evict(id);
-        }
     }
 
     fn resume(&mut self, event: Event) {
@@ -231,14 +229,15 @@ impl Worker {
 
     /// Drops the isolates that were not used for longest, until the rest fits.
     fn evict(&mut self, except: u64) {
-        let mut heap_bytes: usize = self.isolates.values().map(|one| one.heap_bytes).sum();
+        let held = |resident: &Resident| resident.isolate.heap_bytes();
+        let mut heap_bytes: usize = self.isolates.values().map(held).sum();
         while heap_bytes > self.parts.heap_bytes {
             let idle = self
                 .isolates
                 .iter()
                 .filter(|(id, resident)| **id != except && !resident.isolate.has_calls())
                 .min_by_key(|(_, resident)| resident.last_used)
-                .map(|(id, resident)| (*id, resident.heap_bytes));
+                .map(|(id, resident)| (*id, held(resident)));
             let Some((id, bytes)) = idle else { break };
             heap_bytes -= bytes;
             self.discard(id);

@@ -6,7 +6,6 @@
   const timers = new Map();
   const requests = new Map();
   const streamSymbol = Symbol('stream');
-  const Circular = host.prelude('json');
   let processData;
   let next = 1;
 
@@ -22,14 +21,14 @@
     try {
       text = JSON.stringify(data);
     } catch (reason) {
-      if (host.isOutOfMemory(reason)) return host.exhausted(call.id);
-      return host.unserializable(call.id, String(Circular.explain(reason, data)));
+      if (host.outOfMemory()) return host.exhausted(call.id);
+      return host.unserializable(call.id, String(host.prelude('json').explain(reason, data)));
     }
     host.answer(call.id, text === undefined ? 'null' : text);
   }
 
   function fail(call, error) {
-    if (host.isOutOfMemory(error)) return host.exhausted(call.id);
+    if (host.outOfMemory()) return host.exhausted(call.id);
     const code = read(error, 'code');
     if (call.first && code === 'DEPENDENCY_MISSING_FROM_REGISTRY') {
       return host.missing(call.id, [].concat(read(error, 'missing')).map(String));
@@ -38,7 +37,7 @@
     try {
       original = JSON.stringify(error);
     } catch (reason) {
-      return host.unserializable(call.id, String(Circular.explain(reason, error)));
+      return host.unserializable(call.id, String(host.prelude('json').explain(reason, error)));
     }
     const message = read(error, 'message');
     const status = Number(text(read(error, 'status')));

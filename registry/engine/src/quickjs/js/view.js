@@ -18,7 +18,7 @@
   }
 
   function fail(id, error) {
-    if (host.isOutOfMemory(error)) return host.exhausted(id);
+    if (host.outOfMemory()) return host.exhausted(id);
     let text;
     try {
       text = JSON.stringify(described(error));

@@ -1,9 +1,11 @@
-//! The bootstrap scripts, and the native halves of the sandbox's globals.
-
-use std::sync::LazyLock;
+//! The native halves of the sandbox's globals.
+#![expect(
+    clippy::needless_pass_by_value,
+    reason = "the binding hands arguments over by value"
+)]
 
 use bytes::Bytes;
-use rquickjs::{Array, Ctx, Exception, Function, Object, String as JsString, TypedArray, Value};
+use rquickjs::{Array, Ctx, Function, Object, String as JsString, TypedArray, Value};
 use sha1::Sha1;
 use sha2::{Digest, Sha256, Sha384, Sha512};
 use url::{Url, form_urlencoded, quirks};
@@ -11,67 +13,16 @@ use url::{Url, form_urlencoded, quirks};
 use super::{
     encoding,
     host::{define, text_of},
-    raw::{self, SourceText},
+    raw, scripts,
 };
-use crate::{driver::FetchResponse, script::Script};
+use crate::driver::FetchResponse;
 
 /// Most random bytes of one request, as Web Crypto has it.
 const RANDOM_BYTES_MAX: usize = 65_536;
 
-/// Our own scripts by name. Each has a function as its completion value, except `json`, whose
-/// value is an object.
-static PRELUDES: LazyLock<Vec<(&'static str, Script)>> = LazyLock::new(|| {
-    [
-        ("realm", include_str!("js/realm.js")),
-        ("provider", include_str!("js/provider.js")),
-        ("json", include_str!("js/json.js")),
-        ("view", include_str!("js/view.js")),
-        ("abort", include_str!("js/abort.js")),
-        ("buffer", include_str!("js/buffer.js")),
-        ("crypto", include_str!("js/crypto.js")),
-        ("fetch", include_str!("js/fetch.js")),
-        ("url", include_str!("js/url.js")),
-    ]
-    .map(|(name, source)| (name, Script::new(format!("ochre:{name}"), source)))
-    .into()
-});
-
-/// Evaluates a script in the realm of `ctx`; it is compiled once per process.
-pub(super) fn evaluate<'js>(
-    ctx: &Ctx<'js>,
-    script: &Script,
-    text: SourceText,
-) -> rquickjs::Result<Value<'js>> {
-    let bytecode = if let Some(bytecode) = script.bytecode.get() {
-        bytecode
-    } else {
-        let bytecode = raw::compile(ctx, &script.origin, &script.source, text)?;
-        script.bytecode.get_or_init(|| bytecode)
-    };
-    raw::run(ctx, bytecode)
-}
-
-/// Evaluates one of our own scripts.
-pub(super) fn prelude<'js>(ctx: &Ctx<'js>, name: &str) -> rquickjs::Result<Value<'js>> {
-    match PRELUDES.iter().find(|prelude| prelude.0 == name) {
-        Some((_, script)) => evaluate(ctx, script, SourceText::Stripped),
-        None => Err(Exception::throw_message(ctx, name)),
-    }
-}
-
-/// Evaluates one of our own scripts that is a function.
-pub(super) fn prelude_function<'js>(ctx: &Ctx<'js>, name: &str) -> rquickjs::Result<Function<'js>> {
-    prelude(ctx, name)?.get()
-}
-
-/// Leaves a fresh realm with ECMAScript alone.
-pub(super) fn prepare(ctx: &Ctx<'_>) -> rquickjs::Result<()> {
-    prelude_function(ctx, "realm")?.call(())
-}
-
 /// The native halves of the lazy globals.
-pub(super) fn natives(host: &Object<'_>) -> rquickjs::Result<()> {
-    host.set("prelude", Function::new(host.ctx().clone(), named_prelude)?)?;
+pub(super) fn install(host: &Object<'_>) -> rquickjs::Result<()> {
+    host.set("prelude", Function::new(host.ctx().clone(), prelude)?)?;
     define(host, "encode", encode)?;
     host.set("decode", Function::new(host.ctx().clone(), decode)?)?;
     host.set("random", Function::new(host.ctx().clone(), random)?)?;
@@ -83,8 +34,8 @@ pub(super) fn natives(host: &Object<'_>) -> rquickjs::Result<()> {
     define(host, "serializeForm", serialize_form)
 }
 
-fn named_prelude<'js>(ctx: Ctx<'js>, name: String) -> rquickjs::Result<Value<'js>> {
-    prelude(&ctx, &name)
+fn prelude(ctx: Ctx<'_>, name: String) -> rquickjs::Result<Value<'_>> {
+    scripts::prelude(&ctx, &name)
 }
 
 /// Escapes a text for HTML exactly as Handlebars does; a text without special characters is
@@ -172,7 +123,7 @@ fn decode<'js>(
     TypedArray::new_copy(ctx, encoding::decode(&text_of(&text)?, &encoding))
 }
 
-fn random<'js>(ctx: Ctx<'js>, bytes: usize) -> rquickjs::Result<TypedArray<'js, u8>> {
+fn random(ctx: Ctx<'_>, bytes: usize) -> rquickjs::Result<TypedArray<'_, u8>> {
     let mut random = vec![0_u8; bytes.min(RANDOM_BYTES_MAX)];
     rand::fill(&mut random[..]);
     TypedArray::new_copy(ctx, random)
