@@ -71,6 +71,9 @@ macro_rules! driver_contract {
             provider_and_view_run_in_one_call
             empty_response_is_not_rendered
             view_error_is_told
+            handlebars_view_is_linked_to_its_runtime
+            view_of_an_old_compiler_is_refused
+            model_that_cannot_be_parsed_fails_the_view
             view_sees_no_provider_globals
         ]);
         $crate::driver_contract!(@module sandbox, $driver, [

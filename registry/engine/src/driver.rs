@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 
 use crate::{script::Script, template::TemplatePack};
 
-/// Executes the programs of releases. Implementations pass [`crate::contract`].
+/// Executes the programs of releases. Implementations pass the suite in `contract` (feature `testing`).
 #[async_trait]
 pub trait Driver: Debug + Send + Sync {
     /// Short name for metrics and logs: `quickjs`, `node`.

@@ -1,7 +1,7 @@
 //! The embedded engine: QuickJS on threads of its own.
 //!
-//! [`QuickJsDriver`] hands each call to one of its threads ([`thread`]), which keeps an
-//! [`isolate`] (own heap, own realms) for each program. Scripts in `quickjs/js` run inside the
+//! [`QuickJsDriver`] hands each call to one of its threads (`thread`), which keeps an
+//! `isolate` (own heap, own realms) for each program. Scripts in `quickjs/js` run inside the
 //! isolates and build what components see; `host` and `natives` are their native halves. Nothing
 //! of the registry is reachable from a component but through [`HostCalls`].
 //!

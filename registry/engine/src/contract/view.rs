@@ -116,6 +116,59 @@ pub async fn view_error_is_told(driver: Tested) {
     }
 }
 
+/// As the published runtime is built: a global, whose `Utils` is read when a view is linked.
+const RUNTIME: &str = "(function (root) {
+    var Utils = { escapeExpression: function (value) { return value == null ? '' : '' + value; } };
+    root.Handlebars = {
+      Utils: Utils,
+      template: function (spec) {
+        var container = { escapeExpression: Utils.escapeExpression };
+        return function (model) { return spec.main(container, model); };
+      },
+    };
+  })(this);";
+
+fn handlebars(compiler: u32) -> Arc<crate::driver::Program> {
+    let view = format!(
+        "var oc = oc || {{}}; oc.components = oc.components || {{}};
+        oc.components['{KEY}'] = {{ compiler: [{compiler}, '>= 4.3.0'], main: function (container, model) {{
+          return '<b>' + container.escapeExpression(model.name) + container.escapeExpression(7) +
+            container.escapeExpression(null) + typeof Handlebars + '</b>';
+        }} }};"
+    );
+    let mut program = with_provider("");
+    program.provider = None;
+    program.digest = format!("handlebars {compiler}").into();
+    program.view = Some(View {
+        script: Script::new("tested@1.0.0/template.js", view),
+        key: KEY.into(),
+        pack: template::handlebars("6.0.26", Script::new("handlebars/runtime.js", RUNTIME)),
+    });
+    Arc::new(program)
+}
+
+pub async fn handlebars_view_is_linked_to_its_runtime(driver: Tested) {
+    let model = json!({ "name": "<a href=\"x\">`&'" });
+    let outcome = execute(&driver, &handlebars(8), call(Entry::Render, &model)).await;
+    assert_eq!(
+        html_of(outcome),
+        "<b>&lt;a href&#x3D;&quot;x&quot;&gt;&#x60;&amp;&#x27;7undefined</b>"
+    );
+}
+
+pub async fn view_of_an_old_compiler_is_refused(driver: Tested) {
+    let outcome = execute(&driver, &handlebars(6), call(Entry::Render, &json!({}))).await;
+    let text = "The component can't be rendered because it was published with an older OC version";
+    assert_eq!(failure_of(outcome), Failure::View(json!(text)));
+}
+
+pub async fn model_that_cannot_be_parsed_fails_the_view(driver: Tested) {
+    let mut call = call(Entry::Render, &json!({}));
+    call.input = "[".repeat(100_000).into();
+    let failure = failure_of(execute(&driver, &with_view(HELLO, None), call).await);
+    assert!(matches!(failure, Failure::View(_)), "{failure:?}");
+}
+
 pub async fn view_sees_no_provider_globals(driver: Tested) {
     let program = with_view(
         "() => typeof require + typeof process + typeof setTimeout + typeof shared",

@@ -9,6 +9,9 @@ use super::{
 };
 use crate::driver::{Failure, Limits, ProviderError};
 
+/// Promise jobs that run before the budget is asked again.
+const JOBS_UNCHECKED: u32 = 32;
+
 impl Isolate {
     /// Runs `work` on behalf of `call`, within that call's limits.
     pub(super) fn enter<W>(&mut self, context: &Context, call: CallId, work: W)
@@ -78,7 +81,9 @@ impl Isolate {
     /// Runs promise jobs until there are none. All of them were caused by `call`: the queue was
     /// empty before.
     fn run_jobs(&self, call: CallId) {
+        let mut jobs: u32 = 0;
         while !self.shared.budget.exceeded() {
+            jobs = jobs.wrapping_add(1);
             match self.runtime.execute_pending_job() {
                 Ok(true) => {}
                 Ok(false) => break,
@@ -87,7 +92,7 @@ impl Isolate {
                     .with(|ctx| self.uncaught(&ctx, call, &rquickjs::Error::Exception)),
             }
             // Jobs that are short never reach the interrupt handler's next poll.
-            if self.shared.budget.is_spent() {
+            if jobs.is_multiple_of(JOBS_UNCHECKED) && self.shared.budget.is_spent() {
                 break;
             }
         }
@@ -101,10 +106,9 @@ impl Isolate {
                 return;
             }
             context.with(|ctx| {
-                for (_, reason) in rejections {
-                    if let Ok(reason) = reason.restore(&ctx) {
-                        self.report(&ctx, call, reason, false);
-                    }
+                let first = rejections.into_iter().next();
+                if let Some(Ok(reason)) = first.map(|(_, reason)| reason.restore(&ctx)) {
+                    self.report(&ctx, call, reason, false);
                 }
             });
             self.run_jobs(call);

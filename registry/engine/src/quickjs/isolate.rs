@@ -45,6 +45,7 @@ pub(super) struct ProviderRealm {
 /// The realm of `template.js`.
 pub(super) struct ViewRealm {
     pub(super) render: Kept,
+    pub(super) fail: Kept,
     pub(super) context: Context,
 }
 
@@ -183,15 +184,21 @@ impl Isolate {
         M: for<'js> FnOnce(&Ctx<'js>) -> rquickjs::Result<Value<'js>>,
     {
         let Some(view) = &self.view else { return };
-        let (context, render) = (view.context.clone(), view.render.clone());
+        let (context, render, fail) =
+            (view.context.clone(), view.render.clone(), view.fail.clone());
         let id = self
             .shared
             .calls
             .borrow_mut()
             .get_mut(&call)
             .and_then(|running| running.render_id.take());
-        self.enter(&context, call, |ctx| {
-            render.restore(ctx)?.call((call, id, model(ctx)?))
+        self.enter(&context, call, |ctx| match model(ctx) {
+            Ok(model) => render.restore(ctx)?.call((call, id, model)),
+            Err(error) if error.is_exception() => {
+                let error = ctx.catch();
+                fail.restore(ctx)?.call((call, error))
+            }
+            Err(error) => Err(error),
         });
     }
 

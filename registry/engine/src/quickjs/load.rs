@@ -77,15 +77,19 @@ impl Isolate {
             return false;
         };
         let shared = Rc::clone(&self.shared);
-        let mut render = None;
+        let mut entries = None;
         self.enter(&context, call, |ctx| {
-            render = evaluate_view(ctx, &shared, &program, call)?;
+            entries = evaluate_view(ctx, &shared, &program, call)?;
             Ok(())
         });
         if self.is_poisoned() {
             return false;
         }
-        self.view = render.map(|render| ViewRealm { render, context });
+        self.view = entries.map(|[render, fail]| ViewRealm {
+            render,
+            fail,
+            context,
+        });
         self.view.is_some()
     }
 }
@@ -128,7 +132,7 @@ fn evaluate_view(
     shared: &Rc<Shared>,
     program: &Program,
     call: CallId,
-) -> rquickjs::Result<Option<Kept>> {
+) -> rquickjs::Result<Option<[Kept; 2]>> {
     scripts::prepare(ctx)?;
     let entries: Object<'_> =
         scripts::prelude_function(ctx, "view")?.call((host::view(ctx, shared)?,))?;
@@ -140,7 +144,8 @@ fn evaluate_view(
         function(&entries, "fail")?.call::<_, ()>((call, error))?;
         return Ok(None);
     }
-    Ok(Some(Persistent::save(ctx, function(&entries, "render")?)))
+    let kept = |name| Ok::<_, rquickjs::Error>(Persistent::save(ctx, function(&entries, name)?));
+    Ok(Some([kept("render")?, kept("fail")?]))
 }
 
 fn link<'js>(ctx: &Ctx<'js>, entries: &Object<'js>, view: &View) -> rquickjs::Result<()> {

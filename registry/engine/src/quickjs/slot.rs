@@ -13,6 +13,9 @@ use tokio::{sync::oneshot, time::Instant};
 
 use crate::driver::{Call, EngineError, Failure, Outcome, Program};
 
+/// How long a run may outlast its deadline before the thread counts as stuck.
+const GRACE: Duration = Duration::from_millis(500);
+
 /// Work for an engine thread.
 #[derive(Debug)]
 pub(super) struct Job {
@@ -91,8 +94,9 @@ impl Slot {
         }
     }
 
-    /// Marks that JavaScript runs for `ticket` and must have returned at `stuck_at`.
-    pub(super) fn enter(&self, ticket: u64, stuck_at: Instant) {
+    /// Marks that JavaScript runs for `ticket`, which is stopped at `deadline`.
+    pub(super) fn enter(&self, ticket: u64, deadline: Instant) {
+        let stuck_at = deadline + GRACE;
         let milliseconds = stuck_at.saturating_duration_since(self.epoch).as_millis();
         self.running.store(ticket, Ordering::Relaxed);
         self.stuck_at.store(

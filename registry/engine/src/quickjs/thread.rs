@@ -1,6 +1,6 @@
 //! One engine thread: its event loop, its isolates, and what they wait for.
 
-use std::{collections::HashMap, sync::Arc, time::Duration};
+use std::{collections::HashMap, sync::Arc};
 
 use tokio::{
     runtime::Handle,
@@ -17,8 +17,8 @@ use super::{
 };
 use crate::driver::{Answer, Failure, HostCalls, Limits, Outcome, Program};
 
-/// How long a run may outlast its deadline before the thread counts as stuck.
-const GRACE: Duration = Duration::from_millis(500);
+/// How many calls may pass before the heaps are added up again.
+const EVICT_EVERY: u64 = 64;
 
 /// What an engine thread is made from.
 pub(super) struct Parts {
@@ -103,7 +103,7 @@ impl Worker {
             return;
         };
         let mut running = Running::new(host, limits, deadline, job.ticket);
-        slot.enter(job.ticket, deadline + GRACE);
+        slot.enter(job.ticket, deadline);
         let call = match job.work {
             Work::Call(call) => {
                 running.render_id = call.render_id;
@@ -125,6 +125,9 @@ impl Worker {
     /// The isolate of a program, made when there is none; `None` when it cannot be made.
     fn isolate_of(&mut self, program: &Arc<Program>, limits: &Limits) -> Option<u64> {
         self.clock += 1;
+        if self.clock.is_multiple_of(EVICT_EVERY) {
+            self.evict(0);
+        }
         if let Some(&id) = self.by_program.get(&program.digest) {
             if let Some(resident) = self.isolates.get_mut(&id) {
                 resident.last_used = self.clock;
@@ -176,7 +179,7 @@ impl Worker {
         let Some((ticket, deadline)) = resident.isolate.running(event.call) else {
             return;
         };
-        self.parts.slot.enter(ticket, deadline + GRACE);
+        self.parts.slot.enter(ticket, deadline);
         event
             .answer
             .resume(&mut resident.isolate, event.call, event.request);
@@ -201,7 +204,7 @@ impl Worker {
         let Some((ticket, deadline)) = resident.isolate.running(call) else {
             return;
         };
-        self.parts.slot.enter(ticket, deadline + GRACE);
+        self.parts.slot.enter(ticket, deadline);
         resident.isolate.fire(call, timer);
         self.parts.slot.leave();
         self.carry_out(id, call);

@@ -73,10 +73,9 @@
     return `${text(error)}\n${stack}`;
   }
 
-  // An error thrown where no caller of the provider could catch it.
+  // An error that no caller of the provider could catch: of a timer, a floating promise, or of
+  // handing the call over.
   function caught(id, error, thrown) {
-    const call = calls.get(id);
-    if (call === undefined) return;
     if (thrown && error !== null && (typeof error === 'object' || typeof error === 'function')) {
       try {
         error.domainThrown = true;
@@ -84,7 +83,7 @@
         // frozen
       }
     }
-    settle(call, error);
+    settle(calls.get(id) ?? { id, done: false }, error);
   }
 
   // ---- requests to the registry -----------------------------------------------------------------
