@@ -225,12 +225,18 @@ fn assemble(
     let releases = Arc::new(Releases::new(releases_config(
         settings, &store, &packs, &metrics,
     )));
-    let renderer = renderer(
-        settings,
-        replica,
-        (&releases, &packs, &metrics),
-        store.kind(),
-    )?;
+    let driver: Arc<dyn Driver> = Arc::new(QuickJsDriver::start(settings.engine.quickjs_driver())?);
+    let render_parts = RenderParts {
+        catalog: Arc::clone(&replica.catalog),
+        lookup: replica.lookup.clone(),
+        releases: Arc::clone(&releases),
+        driver: Arc::clone(&driver),
+        packs,
+        egress: Egress::new(&settings.fetch)?,
+        metrics: Arc::clone(&metrics),
+    };
+    let options = render_options(settings, store.kind())?;
+    let renderer = Arc::new(Renderer::new(render_parts, options));
     let assets = Arc::new(Assets::new(
         (
             store.clone(),
@@ -258,7 +264,11 @@ fn assemble(
         Arc::clone(&renderer),
         (settings.discovery.clone(), settings.http.oc_version.clone()),
     );
-    let readiness = Readiness::new(replica.watch.clone(), Arc::clone(&clock), is_writable);
+    let readiness = Readiness::new(
+        (replica.watch.clone(), driver),
+        Arc::clone(&clock),
+        is_writable,
+    );
     Ok(Parts {
         store,
         clock,
@@ -350,31 +360,18 @@ fn releases_config(
     }
 }
 
-fn renderer(
+fn render_options(
     settings: &Settings,
-    replica: &Replica,
-    (releases, packs, metrics): (&Arc<Releases>, &Arc<Packs>, &Arc<Metrics>),
     store_kind: &'static str,
-) -> Result<Arc<Renderer>, BuildError> {
-    let driver: Arc<dyn Driver> = Arc::new(QuickJsDriver::start(settings.engine.quickjs_driver())?);
-    let parts = RenderParts {
-        catalog: Arc::clone(&replica.catalog),
-        lookup: replica.lookup.clone(),
-        releases: Arc::clone(releases),
-        driver,
-        packs: Arc::clone(packs),
-        egress: Egress::new(&settings.fetch)?,
-        metrics: Arc::clone(metrics),
-    };
-    let options = RenderOptions {
+) -> Result<RenderOptions, BuildError> {
+    Ok(RenderOptions {
         settings: settings.render.clone(),
         limits: settings.engine.call_limits(),
         base_url: Arc::from(settings.http.public_url()),
         oc_version: settings.http.oc_version.parse::<Version>()?,
         store_kind,
         expose_stacks: settings.errors.expose_stacks,
-    };
-    Ok(Arc::new(Renderer::new(parts, options)))
+    })
 }
 
 /// Publishes the samples into an empty local folder, and gives their names.

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use ochre_engine::driver::DriverHealth;
 use ochre_store::StoreObserver;
 use prometheus::{
     Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, Opts, Registry,
@@ -30,6 +31,8 @@ pub struct Metrics {
     publishes: IntCounterVec,
     publish_size: Histogram,
     publish_aborted: IntCounter,
+    driver_queue_depth: IntGauge,
+    driver_abandoned: IntGauge,
     catalog_age: IntGauge,
     catalog_components: IntGauge,
     catalog_versions: IntGauge,
@@ -92,6 +95,10 @@ impl Metrics {
                 "ochre_changes_total: Changes of the catalog seen",
                 &["kind"],
             )?,
+            driver_queue_depth: families
+                .gauge("ochre_driver_queue_depth: Calls that wait for the JavaScript engine")?,
+            driver_abandoned: families
+                .gauge("ochre_driver_abandoned_threads: Engine threads given up as stuck")?,
             catalog_age: families
                 .gauge("ochre_catalog_age_seconds: Time since the manifest was last read")?,
             catalog_components: families.gauge("ochre_catalog_components: Components known")?,
@@ -155,6 +162,13 @@ impl Metrics {
     /// A change of the catalog was seen.
     pub fn change_seen(&self, kind: &'static str) {
         self.changes.with_label_values(&[kind]).inc();
+    }
+
+    /// How the JavaScript engine is doing.
+    pub fn driver_observed(&self, health: DriverHealth) {
+        let gauge = |value: usize| i64::try_from(value).unwrap_or(i64::MAX);
+        self.driver_queue_depth.set(gauge(health.queue_depth));
+        self.driver_abandoned.set(gauge(health.abandoned));
     }
 
     /// What the node knows of the catalog.

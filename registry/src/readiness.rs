@@ -9,6 +9,7 @@ use std::{
 };
 
 use ochre_cdn_sync::Watch;
+use ochre_engine::driver::Driver;
 use ochre_model::Clock;
 
 use crate::metrics::Metrics;
@@ -17,6 +18,7 @@ use crate::metrics::Metrics;
 #[derive(Debug)]
 pub struct Readiness {
     watch: Watch,
+    driver: Arc<dyn Driver>,
     clock: Arc<dyn Clock>,
     is_writable: bool,
     is_draining: AtomicBool,
@@ -39,9 +41,14 @@ pub struct Report {
 
 impl Readiness {
     /// Ready as soon as the manifest was read once.
-    pub fn new(watch: Watch, clock: Arc<dyn Clock>, is_writable: bool) -> Self {
+    pub fn new(
+        (watch, driver): (Watch, Arc<dyn Driver>),
+        clock: Arc<dyn Clock>,
+        is_writable: bool,
+    ) -> Self {
         Self {
             watch,
+            driver,
             clock,
             is_writable,
             is_draining: AtomicBool::new(false),
@@ -62,6 +69,10 @@ impl Readiness {
         if is_draining {
             reasons.push("the node is stopping".to_owned());
         }
+        let is_exhausted = self.driver.health().is_exhausted;
+        if is_exhausted {
+            reasons.push("components blocked too many engine threads: restart the node".to_owned());
+        }
         if !status.loaded {
             reasons.push("the shared manifest was not read yet".to_owned());
         }
@@ -75,7 +86,7 @@ impl Readiness {
             reasons.push("the store failed its self-test: publishing is refused".to_owned());
         }
         Report {
-            is_ready: !is_draining && status.loaded,
+            is_ready: !is_draining && !is_exhausted && status.loaded,
             reasons,
             catalog_age: self.age(status.last_success_ms),
             is_writable: self.is_writable,
@@ -87,8 +98,9 @@ impl Readiness {
         Some(Duration::from_millis(elapsed))
     }
 
-    /// Puts what the node knows of the catalog into the metrics.
+    /// Puts what the node knows of itself into the metrics.
     pub fn observe(&self, metrics: &Metrics) {
+        metrics.driver_observed(self.driver.health());
         let catalog = self.watch.catalog().load();
         let age = self
             .age(self.watch.status().last_success_ms)

@@ -14,7 +14,7 @@ use std::{
 
 use bytes::Bytes;
 use ochre_cdn_sync::Lookup;
-use ochre_engine::driver::{Answer, Call, Driver, Entry, Limits, Outcome};
+use ochre_engine::driver::{Answer, Call, Driver, EngineError, Entry, Limits, Outcome};
 use ochre_model::{ComponentId, ComponentName, Parameters, Version};
 use ochre_store::{Catalog, CatalogSnapshot};
 use tracing::{Span, field::Empty, instrument};
@@ -334,7 +334,11 @@ impl Renderer {
             host: Arc::new(RenderHost::new(Arc::clone(self), request, &release.id)),
             limits: self.options.limits,
         };
-        let called = self.driver.call(&release.program, call).await;
+        let mut called = self.driver.call(&release.program, call.clone()).await;
+        // A neighbor in the same isolate was stopped. Reading may be tried again; acting may not.
+        if matches!(called, Err(EngineError::Crashed)) && request.action.is_none() {
+            called = self.driver.call(&release.program, call).await;
+        }
         let (outcome, cpu) = match &called {
             Ok(Outcome {
                 result: Ok(_), cpu, ..

@@ -32,6 +32,21 @@ pub trait Driver: Debug + Send + Sync {
     /// [`EngineError::Overloaded`] when the queue is full; [`EngineError::Crashed`] when the
     /// executing thread or process died.
     async fn call(&self, program: &Arc<Program>, call: Call) -> Result<Outcome, EngineError>;
+
+    /// How the driver is doing.
+    fn health(&self) -> DriverHealth;
+}
+
+/// The state of a driver at one moment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct DriverHealth {
+    /// Calls that wait for a thread or process.
+    pub queue_depth: usize,
+    /// Threads that were given up because a script could not be stopped; each costs a core until
+    /// the process ends.
+    pub abandoned: usize,
+    /// Whether so many were given up that the node should be started again.
+    pub is_exhausted: bool,
 }
 
 /// The scripts of one release, loaded once and shared by all calls.

@@ -44,7 +44,7 @@ use self::{
     slot::{Job, Slot, Work},
     thread::{Parts, Worker},
 };
-use crate::driver::{Call, Driver, EngineError, Limits, Outcome, Program};
+use crate::driver::{Call, Driver, DriverHealth, EngineError, Limits, Outcome, Program};
 
 /// Bytes of an engine thread's stack; [`Limits::stack_bytes`] has to stay well below.
 const THREAD_STACK_BYTES: usize = 8 * 1024 * 1024;
@@ -139,17 +139,6 @@ impl QuickJsDriver {
         Ok(Self { pool })
     }
 
-    /// Threads that were given up because a script could not be stopped. Each costs a core until
-    /// the process ends: beyond twice the number of threads, the process should be restarted.
-    pub fn abandoned_threads(&self) -> usize {
-        self.pool.abandoned.load(Ordering::Relaxed)
-    }
-
-    /// Calls that wait for an engine thread.
-    pub fn queue_depth(&self) -> usize {
-        self.pool.lanes.iter().map(|lane| lane.queue.len()).sum()
-    }
-
     async fn submit(&self, program: &Arc<Program>, work: Work) -> Result<Outcome, EngineError> {
         let (reply, answer) = oneshot::channel();
         let job = Job {
@@ -179,6 +168,15 @@ impl Driver for QuickJsDriver {
 
     async fn call(&self, program: &Arc<Program>, call: Call) -> Result<Outcome, EngineError> {
         self.submit(program, Work::Call(call)).await
+    }
+
+    fn health(&self) -> DriverHealth {
+        let abandoned = self.pool.abandoned.load(Ordering::Relaxed);
+        DriverHealth {
+            queue_depth: self.pool.lanes.iter().map(|lane| lane.queue.len()).sum(),
+            abandoned,
+            is_exhausted: abandoned > 2 * self.pool.lanes.len(),
+        }
     }
 }
 

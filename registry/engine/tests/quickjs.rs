@@ -62,7 +62,7 @@ async fn thread_that_cannot_be_stopped_is_replaced() {
         stuck.result,
         Err(Failure::Timeout(Duration::from_millis(200)))
     );
-    assert_eq!(driver.abandoned_threads(), 1);
+    assert_eq!(driver.health().abandoned, 1);
     let innocent = waiting.await;
     assert!(
         matches!(innocent, Err(EngineError::Crashed)),
@@ -81,7 +81,7 @@ async fn full_queue_refuses_at_once() {
         .iter()
         .filter(|outcome| matches!(outcome, Err(EngineError::Overloaded)));
     assert!(refused.count() >= 4, "{outcomes:?}");
-    assert_eq!(driver.queue_depth(), 0);
+    assert_eq!(driver.health().queue_depth, 0);
 }
 
 #[tokio::test]
