@@ -7,7 +7,6 @@ use std::{
     time::Duration,
 };
 
-use actix_web::{App as HttpApp, HttpServer, dev::Server, middleware::from_fn, web};
 use ochre_cdn_sync::{Feed, Lookup, Watch};
 use ochre_engine::{
     driver::Driver,
@@ -20,20 +19,16 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use crate::{
     assets::Assets,
     auth::Authenticator,
-    body::BodyLimits,
     discovery::Discovery,
     egress::Egress,
-    extract::ExtractSettings,
-    handlers::batch::BatchLimits,
     metrics::Metrics,
-    middleware::{self, Edge},
     packs::{PackError, Packs},
     public_path::PublicPaths,
     publish::{Publisher, PublisherParts},
     readiness::Readiness,
     release::{Releases, ReleasesConfig},
     render::{RenderOptions, RenderParts, Renderer},
-    routes, samples,
+    samples, server,
     settings::Settings,
     tasks::{self, TaskParts},
     telemetry::Chain,
@@ -84,17 +79,17 @@ pub enum BuildError {
 
 /// Everything that handlers use, each as its own `web::Data`.
 #[derive(Clone, Debug)]
-struct Parts {
-    store: ComponentStore,
-    clock: Arc<dyn Clock>,
-    metrics: Arc<Metrics>,
-    releases: Arc<Releases>,
-    renderer: Arc<Renderer>,
-    publisher: Arc<Publisher>,
-    assets: Arc<Assets>,
-    discovery: Arc<Discovery>,
-    readiness: Arc<Readiness>,
-    authenticator: Arc<Authenticator>,
+pub(crate) struct Parts {
+    pub(crate) store: ComponentStore,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) metrics: Arc<Metrics>,
+    pub(crate) releases: Arc<Releases>,
+    pub(crate) renderer: Arc<Renderer>,
+    pub(crate) publisher: Arc<Publisher>,
+    pub(crate) assets: Arc<Assets>,
+    pub(crate) discovery: Arc<Discovery>,
+    pub(crate) readiness: Arc<Readiness>,
+    pub(crate) authenticator: Arc<Authenticator>,
 }
 
 /// What is followed and kept of the store.
@@ -168,7 +163,7 @@ impl App {
             tasks,
         } = self;
         let http = &settings.http;
-        let server = serve(listener, &parts, &settings)?;
+        let server = server::start(listener, &parts, &settings)?;
         let handle = server.handle();
         let url = http.public_url();
         tracing::info!("listening on {}, answering as {url}", http.listen);
@@ -382,67 +377,4 @@ async fn publish_samples(settings: &Settings, catalog: &Catalog, parts: &Parts) 
     } else {
         Vec::new()
     }
-}
-
-fn serve(listener: TcpListener, parts: &Parts, settings: &Settings) -> io::Result<Server> {
-    let parts = parts.clone();
-    let http = settings.http.clone();
-    let bytes = |size: bytesize::ByteSize| usize::try_from(size.as_u64()).unwrap_or(usize::MAX);
-    let edge = Arc::new(Edge::new(
-        &settings.cors,
-        bytes(http.url_max),
-        Arc::clone(&parts.metrics),
-    ));
-    let body_limits = BodyLimits {
-        length: bytes(http.body_max),
-        time: http.body_timeout,
-    };
-    let batch_limits = BatchLimits {
-        entries: http.batch_max,
-        concurrency: http.batch_concurrency,
-        deadline: http.batch_deadline,
-    };
-    let extract = ExtractSettings {
-        withheld_headers: settings
-            .render
-            .withheld_headers
-            .iter()
-            .map(|name| name.to_ascii_lowercase())
-            .collect(),
-    };
-    let prefix = http.prefix.clone();
-    let server = HttpServer::new(move || {
-        let prefix = prefix.clone();
-        HttpApp::new()
-            .app_data(web::Data::from(Arc::clone(&parts.renderer)))
-            .app_data(web::Data::from(Arc::clone(&parts.publisher)))
-            .app_data(web::Data::from(Arc::clone(&parts.assets)))
-            .app_data(web::Data::from(Arc::clone(&parts.discovery)))
-            .app_data(web::Data::from(Arc::clone(&parts.readiness)))
-            .app_data(web::Data::from(Arc::clone(&parts.authenticator)))
-            .app_data(web::Data::from(Arc::clone(&parts.metrics)))
-            .app_data(web::Data::from(Arc::clone(&parts.clock)))
-            .app_data(web::Data::from(Arc::clone(&edge)))
-            .app_data(web::Data::new(body_limits))
-            .app_data(web::Data::new(batch_limits))
-            .app_data(web::Data::new(extract.clone()))
-            .wrap(from_fn(middleware::finish))
-            .configure(|config| routes::configure(config, &prefix))
-    })
-    .workers(if http.workers == 0 {
-        cores()
-    } else {
-        http.workers
-    })
-    .max_connections(http.connections_max)
-    .client_request_timeout(http.header_timeout)
-    .keep_alive(http.keep_alive)
-    .shutdown_timeout(http.shutdown_timeout.as_secs().max(1))
-    .disable_signals()
-    .listen(listener)?;
-    Ok(server.run())
-}
-
-fn cores() -> usize {
-    std::thread::available_parallelism().map_or(1, usize::from)
 }

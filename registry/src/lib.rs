@@ -30,3 +30,4 @@ mod cookie;
 mod etag;
 mod handlers;
 mod json_object;
+mod server;

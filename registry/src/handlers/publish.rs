@@ -5,6 +5,7 @@ use std::{
     task::{Context, Poll},
 };
 
+use actix_http::{Response, body::BoxBody};
 use actix_multipart::Multipart;
 use actix_web::{
     HttpRequest, HttpResponse,
@@ -27,6 +28,12 @@ use crate::{
     metrics::Metrics,
     publish::{PublishFailure, PublishRequest, Publisher, UploadLimits, receive},
 };
+
+/// OC's challenge.
+const CHALLENGE: &str = "Basic realm=\"Authorization Required\"";
+
+/// OC's body of a 401, to the byte: the `oc` CLI asks for credentials when it reads it.
+const UNAUTHORIZED: &[u8] = b"Unauthorized";
 
 /// Publishes one release. Source: `packages/oc/src/registry/routes/publish.ts`.
 ///
@@ -102,14 +109,14 @@ fn failed(failure: &PublishFailure) -> HttpResponse {
     )
 }
 
-/// OC's answer, to the byte: the `oc` CLI asks for credentials when it reads this body.
+/// Answers 401 and lets the client read it while it may still be sending.
 fn unauthorized(payload: web::Payload) -> HttpResponse {
     let body = Unread {
-        text: Bytes::from_static(b"Unauthorized"),
+        text: Bytes::from_static(UNAUTHORIZED),
         _payload: payload,
     };
     let mut response = HttpResponse::build(StatusCode::UNAUTHORIZED)
-        .insert_header((WWW_AUTHENTICATE, "Basic realm=\"Authorization Required\""))
+        .insert_header((WWW_AUTHENTICATE, CHALLENGE))
         .message_body(body)
         .map_or_else(
             |_| HttpResponse::Unauthorized().finish(),
@@ -119,6 +126,14 @@ fn unauthorized(payload: web::Payload) -> HttpResponse {
         .headers_mut()
         .remove(actix_web::http::header::CONTENT_TYPE);
     response
+}
+
+/// The same answer to a client that waits for leave to send its body.
+pub(crate) fn unauthorized_head() -> Response<BoxBody> {
+    Response::build(StatusCode::UNAUTHORIZED)
+        .insert_header((WWW_AUTHENTICATE, CHALLENGE))
+        .body(UNAUTHORIZED)
+        .map_into_boxed_body()
 }
 
 fn refuse_early(payload: web::Payload, error: &ApiError) -> HttpResponse {

@@ -38,6 +38,10 @@ pub struct HttpSettings {
     /// How long an idle connection is kept.
     #[serde(with = "humantime_serde")]
     pub keep_alive: Duration,
+    /// How long a client that sends more than is wanted is read on after its answer, so that it can
+    /// read it; then the connection is closed.
+    #[serde(with = "humantime_serde")]
+    pub linger_timeout: Duration,
     /// How long requests in flight may take to finish after SIGTERM.
     #[serde(with = "humantime_serde")]
     pub shutdown_timeout: Duration,
@@ -117,6 +121,7 @@ impl Default for HttpSettings {
             header_timeout: Duration::from_secs(10),
             body_timeout: Duration::from_secs(30),
             keep_alive: Duration::from_secs(75),
+            linger_timeout: Duration::from_secs(1),
             shutdown_timeout: Duration::from_secs(30),
             drain_delay: Duration::ZERO,
             batch_max: 100,
