@@ -65,7 +65,7 @@ impl Discovery {
 
     /// The answer to `GET /`, in OC's shape.
     ///
-    /// From memory alone, unless states or members of `package.json` are asked for.
+    /// From memory alone, unless members of `package.json` are asked for.
     pub async fn list(&self, query: &ListQuery) -> Value {
         let meta = query
             .meta
@@ -73,21 +73,14 @@ impl Discovery {
             .filter(|meta| !meta.is_empty() && *meta != "false" && self.settings.api);
         let state = query.state.as_deref().filter(|state| !state.is_empty());
         let base_url = self.renderer.base_url();
-        let components: Vec<Value> =
-            if meta.is_none() && state.is_none() && self.settings.experimental {
-                let catalog = self.catalog.load();
-                catalog
-                    .names()
-                    .map(|name| Value::String(format!("{base_url}{name}")))
-                    .collect()
-            } else {
-                self.newest()
-                    .await
-                    .iter()
-                    .filter(|release| self.is_listed(release, state))
-                    .map(|release| described(release, meta, base_url))
-                    .collect()
-            };
+        let newest = self.newest(state);
+        let components: Vec<Value> = match meta {
+            None => newest
+                .iter()
+                .map(|id| Value::String(format!("{base_url}{}", id.name)))
+                .collect(),
+            Some(meta) => self.described(newest, meta).await,
+        };
         json!({
             "href": base_url,
             "ocVersion": self.oc_version,
@@ -142,42 +135,43 @@ impl Discovery {
         json!({ "componentsHistory": releases })
     }
 
-    /// The newest release of each component; those that cannot be read are left out.
-    async fn newest(&self) -> Vec<Arc<Release>> {
+    /// The newest release of each component that is listed.
+    fn newest(&self, state: Option<&str>) -> Vec<ComponentId> {
         let catalog = self.catalog.load();
-        let ids: Vec<ComponentId> = catalog
-            .iter()
-            .filter_map(|(name, component)| {
-                let version = ochre_model::resolve(component.versions(), "")?.clone();
-                Some(ComponentId {
+        catalog
+            .names()
+            .filter_map(|name| {
+                let component = catalog.get(name.as_str())?;
+                let version = ochre_model::resolve(component.versions(), "")?;
+                let own = component.details(version)?.state.as_deref();
+                let is_listed = (self.settings.experimental || own != Some("experimental"))
+                    && state.is_none_or(|state| own == Some(state));
+                is_listed.then(|| ComponentId {
                     name: name.clone(),
-                    version,
+                    version: version.clone(),
                 })
             })
-            .collect();
-        drop(catalog);
+            .collect()
+    }
+
+    /// What `meta` asks for of each release; those that cannot be read are left out.
+    async fn described(&self, ids: Vec<ComponentId>, meta: &str) -> Vec<Value> {
         stream::iter(ids)
             .map(|id| async move { self.releases.get(&id).await.ok() })
             .buffered(CONCURRENCY)
             .filter_map(|release| async move { release })
+            .map(|release| described(&release, meta, self.renderer.base_url()))
             .collect()
             .await
     }
-
-    fn is_listed(&self, release: &Release, state: Option<&str>) -> bool {
-        let own = release.manifest.oc().state.as_deref();
-        (self.settings.experimental || own != Some("experimental"))
-            && state.is_none_or(|state| own == Some(state))
-    }
 }
 
-fn described(release: &Release, meta: Option<&str>, base_url: &str) -> Value {
+fn described(release: &Release, meta: &str, base_url: &str) -> Value {
     let href = format!("{base_url}{}", release.id.name);
     let raw = release.manifest.raw();
     let mut described = Map::new();
     match meta {
-        None => return Value::String(href),
-        Some("true") => {
+        "true" => {
             let oc = release.manifest.oc();
             described.insert("href".into(), Value::String(href));
             for key in ["name", "version", "author", "description"] {
@@ -189,7 +183,7 @@ fn described(release: &Release, meta: Option<&str>, base_url: &str) -> Value {
             let date = oc.date.and_then(iso_date);
             described.extend(date.map(|date| ("publishDate".into(), json!(date))));
         }
-        Some(list) => {
+        list => {
             for key in list.split(',').filter(|key| !WITHHELD.contains(key)) {
                 described.extend(raw.get(key).map(|value| (key.to_owned(), value.clone())));
             }
