@@ -3,7 +3,7 @@
 //! npm rewrites the text several times before it reads it; what it accepts by that is kept:
 //! `~ > 1` is `~1`, `1.2.3*` is `1.2.3`.
 //!
-//! Source: `classes/range.js`, `classes/comparator.js` of npm's `semver` 7.7.
+//! Source: `classes/range.js`, `classes/comparator.js` of npm's `semver` 7.8.
 
 use std::{borrow::Cow, fmt::Write};
 
@@ -38,7 +38,8 @@ pub(super) fn sets(text: &str) -> Option<Vec<Vec<Comparator>>> {
 
 /// One set: comparators that must all hold.
 fn set(part: &str) -> Option<Vec<Comparator>> {
-    let part = hyphen(part)?;
+    let part = without_builds(part);
+    let part = hyphen(&part)?;
     let part = join_operators(&part);
     let part = join_tildes(&part);
     let part = join_carets(&part);
@@ -160,10 +161,17 @@ fn desugar(token: &str) -> Option<Vec<Comparator>> {
     let operator = grammar::operator(token.as_bytes());
     if let Some(version) = partial(&token[operator..])
         && (version.major.is_none() || version.minor.is_none() || version.patch.is_none())
+        && has_wildcards_last(&version)
     {
         return x_range(&token[..operator], &version);
     }
     comparator(&without_star(&token))
+}
+
+/// Whether no number stands behind a wildcard: `*.1` is no range.
+fn has_wildcards_last(version: &PartialVersion<'_>) -> bool {
+    (version.major.is_some() || version.minor.is_none())
+        && (version.minor.is_some() || version.patch.is_none())
 }
 
 /// `token` as a whole `XRANGEPLAIN`.
@@ -283,6 +291,17 @@ fn comparator(token: &str) -> Option<Vec<Comparator>> {
         release: version.release,
         prerelease: Box::from(&text[version.prerelease]),
     }])
+}
+
+/// Without any `BUILD`: `1.2.3+build` is `1.2.3`.
+fn without_builds(part: &str) -> Cow<'_, str> {
+    let mut stripped = Cow::Borrowed(part);
+    loop {
+        match without_build(&stripped) {
+            Cow::Borrowed(_) => return stripped,
+            Cow::Owned(shorter) => stripped = Cow::Owned(shorter),
+        }
+    }
 }
 
 /// Without the first `BUILD` found anywhere in the token.
