@@ -5,8 +5,8 @@ use actix_web::{
     http::{
         StatusCode,
         header::{
-            CACHE_CONTROL, CONTENT_TYPE, ETAG, HeaderName, HeaderValue, IF_NONE_MATCH, RETRY_AFTER,
-            SET_COOKIE, VARY,
+            CACHE_CONTROL, CONTENT_TYPE, ETAG, HeaderMap, HeaderName, HeaderValue, IF_NONE_MATCH,
+            RETRY_AFTER, SET_COOKIE, VARY,
         },
     },
 };
@@ -114,7 +114,7 @@ pub(crate) fn component_headers(
         let header = HeaderName::from_bytes(name.as_bytes()).map_err(|_| {
             format!("TypeError [ERR_INVALID_HTTP_TOKEN]: Header name must be a valid HTTP token [\"{name}\"]")
         })?;
-        let value = HeaderValue::from_str(value).map_err(|_| {
+        let value = latin1(value).ok_or_else(|| {
             format!(
                 "TypeError [ERR_INVALID_CHAR]: Invalid character in header content [\"{name}\"]"
             )
@@ -128,6 +128,12 @@ pub(crate) fn component_headers(
         checked.push((SET_COOKIE, value));
     }
     Ok(checked)
+}
+
+/// A header's value, one byte for each character as Node writes them.
+fn latin1(text: &str) -> Option<HeaderValue> {
+    let bytes = text.chars().map(|character| u8::try_from(character).ok());
+    HeaderValue::from_bytes(&bytes.collect::<Option<Vec<u8>>>()?).ok()
 }
 
 /// Answers one component.
@@ -258,6 +264,20 @@ fn with_charset(value: HeaderValue) -> HeaderValue {
     }
     let text = format!("{}; charset=utf-8", value.to_str().unwrap_or_default());
     HeaderValue::from_str(&text).unwrap_or(value)
+}
+
+/// Adds a component's headers to an answer that is whole: they win, but for `Vary`, which is joined.
+pub(crate) fn add_headers(answer: &mut HeaderMap, headers: Vec<(HeaderName, HeaderValue)>) {
+    let own: Vec<HeaderName> = headers.iter().map(|(name, _)| name.clone()).collect();
+    for name in own.iter().filter(|name| *name != VARY) {
+        answer.remove(name);
+    }
+    if own.contains(&SET_COOKIE) && !own.contains(&CACHE_CONTROL) {
+        answer.insert(CACHE_CONTROL, HeaderValue::from_static("private, no-cache"));
+    }
+    for (name, value) in headers {
+        answer.append(name, value);
+    }
 }
 
 /// Whether the caller may use what it has. Source: npm `fresh`.

@@ -42,9 +42,10 @@ pub(crate) fn serialize(cookie: &Cookie, now_ms: u64) -> Result<String, String> 
         ));
     }
     let text = match &cookie.value {
-        Value::String(text) => text.clone(),
-        Value::Array(_) | Value::Object(_) | Value::Null => format!("j:{}", cookie.value),
-        other => other.to_string(),
+        None => "undefined".to_owned(),
+        Some(Value::String(text)) => text.clone(),
+        Some(value @ (Value::Array(_) | Value::Object(_) | Value::Null)) => format!("j:{value}"),
+        Some(other) => other.to_string(),
     };
     let mut header = format!("{}={}", cookie.name, utf8_percent_encode(&text, COMPONENT));
     lifetime(&mut header, options, now_ms)?;
@@ -185,7 +186,7 @@ mod tests {
         serialize(
             &Cookie {
                 name: name.into(),
-                value,
+                value: Some(value),
                 options: Some(options),
             },
             1_795_284_103_010,

@@ -97,20 +97,21 @@ impl Discovery {
     pub async fn info(&self, name: &str, requested: &str) -> Result<Value, RenderFailure> {
         let release = self.renderer.resolve(name, requested).await?;
         let mut info = release.manifest.raw().clone();
-        let versions: Vec<Value> = self
-            .catalog
-            .load()
-            .get(release.id.name.as_str())
-            .map(|component| {
-                let versions = component.versions().iter();
-                versions
-                    .map(|version| Value::String(version.to_string()))
-                    .collect()
-            })
-            .unwrap_or_default();
-        info.insert("allVersions".into(), Value::Array(versions));
+        info.insert("allVersions".into(), self.all_versions(&release));
         info.insert("requestVersion".into(), Value::String(requested.to_owned()));
         Ok(Value::Object(info))
+    }
+
+    fn all_versions(&self, release: &Release) -> Value {
+        let catalog = self.catalog.load();
+        let component = catalog.get(release.id.name.as_str());
+        let versions = component
+            .map(|component| component.versions())
+            .unwrap_or_default();
+        versions
+            .iter()
+            .map(|version| Value::String(version.to_string()))
+            .collect()
     }
 
     /// Every release, newest first; dates in UTC.
@@ -160,7 +161,13 @@ impl Discovery {
             .map(|id| async move { self.releases.get(&id).await.ok() })
             .buffered(CONCURRENCY)
             .filter_map(|release| async move { release })
-            .map(|release| described(&release, meta, self.renderer.base_url()))
+            .map(|release| {
+                let mut described = described(&release, meta, self.renderer.base_url());
+                if let Some(all_versions) = described.get_mut("allVersions") {
+                    *all_versions = self.all_versions(&release);
+                }
+                described
+            })
             .collect()
             .await
     }
@@ -185,7 +192,12 @@ fn described(release: &Release, meta: &str, base_url: &str) -> Value {
         }
         list => {
             for key in list.split(',').filter(|key| !WITHHELD.contains(key)) {
-                described.extend(raw.get(key).map(|value| (key.to_owned(), value.clone())));
+                // `allVersions` is no member of the file; its value is filled in by the caller.
+                let value = match key {
+                    "allVersions" => Some(&Value::Null),
+                    key => raw.get(key),
+                };
+                described.extend(value.map(|value| (key.to_owned(), value.clone())));
             }
             described.insert("href".into(), Value::String(href));
         }

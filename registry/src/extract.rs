@@ -1,6 +1,7 @@
 //! What handlers take from a request: who asks, for which component, with which parameters.
 
 use std::{
+    borrow::Cow,
     future::{Ready, ready},
     sync::Arc,
 };
@@ -161,18 +162,24 @@ impl FromRequest for ComponentPath {
 /// 400 when an escape is malformed or the bytes are no UTF-8.
 pub fn segment(request: &HttpRequest, name: &str) -> Result<String, ApiError> {
     let raw = request.match_info().get(name).unwrap_or_default();
-    let malformed = || ApiError::bad_request("malformed_url", "path is not percent-encoded UTF-8");
-    let bytes = raw.as_bytes();
-    for (at, _) in bytes.iter().enumerate().filter(|(_, byte)| **byte == b'%') {
+    let decoded = percent_decode_str(raw).decode_utf8();
+    decoded.map(Cow::into_owned).map_err(|_| malformed_url())
+}
+
+/// Whether every escape of a path is one, and its bytes are UTF-8.
+pub fn is_well_formed(path: &str) -> bool {
+    let bytes = path.as_bytes();
+    let escapes = bytes.iter().enumerate().filter(|(_, byte)| **byte == b'%');
+    let all_whole = escapes.into_iter().all(|(at, _)| {
         let digits = bytes.get(at + 1..at + 3).unwrap_or_default();
-        if digits.len() != 2 || !digits.iter().all(u8::is_ascii_hexdigit) {
-            return Err(malformed());
-        }
-    }
-    let decoded = percent_decode_str(raw)
-        .decode_utf8()
-        .map_err(|_| malformed())?;
-    Ok(decoded.into_owned())
+        digits.len() == 2 && digits.iter().all(u8::is_ascii_hexdigit)
+    });
+    all_whole && percent_decode_str(path).decode_utf8().is_ok()
+}
+
+/// 400 for a path that [`is_well_formed`] refuses.
+pub fn malformed_url() -> ApiError {
+    ApiError::bad_request("malformed_url", "path is not percent-encoded UTF-8")
 }
 
 // === impl QueryParameters ===

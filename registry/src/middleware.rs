@@ -18,7 +18,7 @@ use actix_web::{
     web,
 };
 
-use crate::{error::ApiError, metrics::Metrics, settings::CorsSettings};
+use crate::{error::ApiError, extract, metrics::Metrics, settings::CorsSettings};
 
 /// Header values that are the same for every answer.
 #[derive(Debug)]
@@ -46,17 +46,20 @@ pub async fn finish(
     let origin = request.headers().get(ORIGIN).cloned();
     let target = request.uri().path_and_query();
     let length = target.map_or(0, |target| target.as_str().len());
-    let mut response = if length > edge.url_max {
-        let error = ApiError::new(
+    let refused = if length > edge.url_max {
+        Some(ApiError::new(
             StatusCode::URI_TOO_LONG,
             "url_too_long",
             format!("URL is longer than {} bytes", edge.url_max),
-        );
-        request
-            .into_response(error.error_response())
-            .map_into_right_body()
+        ))
     } else {
-        next.call(request).await?.map_into_left_body()
+        (!extract::is_well_formed(request.uri().path())).then(extract::malformed_url)
+    };
+    let mut response = match refused {
+        Some(error) => request
+            .into_response(error.error_response())
+            .map_into_right_body(),
+        None => next.call(request).await?.map_into_left_body(),
     };
     edge.add_cors(
         response.headers_mut(),

@@ -181,8 +181,8 @@ pub enum Answer {
 pub struct Cookie {
     /// Name.
     pub name: String,
-    /// Any JSON value.
-    pub value: Value,
+    /// Any JSON value; none is `undefined`.
+    pub value: Option<Value>,
     /// Options as given (`maxAge` in ms, `path`, `httpOnly`, …), when given.
     pub options: Option<Value>,
 }

@@ -129,9 +129,7 @@ fn respond(
         };
         match answer::component_headers(headers, cookies, clock) {
             Ok(headers) => {
-                for (name, value) in headers {
-                    response.headers_mut().append(name, value);
-                }
+                answer::add_headers(response.headers_mut(), headers);
             }
             Err(text) => return answer::render_error(&answer::label(rendering), &text),
         }
@@ -180,14 +178,9 @@ fn entry_body(entry: &Entry, rendering: Option<&Rendering>, base_url: &str) -> B
                 .iter()
                 .map(|(name, value)| (name.clone(), Value::String(value.clone())))
                 .collect();
-            if !headers.is_empty() {
-                object.member("headers", &headers);
-            }
+            object.member("headers", &headers);
             object.raw_member("response", &response);
             add_cookies(&mut object, &success.cookies);
-            if headers.is_empty() {
-                object.raw_member("headers", b"{}");
-            }
         }
     }
     object.finish()
@@ -200,7 +193,10 @@ fn add_cookies(object: &mut JsonObject, cookies: &[ochre_engine::driver::Cookie]
     let cookies: Vec<Value> = cookies
         .iter()
         .map(|cookie| {
-            let mut entry = json!({ "name": cookie.name, "value": cookie.value });
+            let mut entry = json!({ "name": cookie.name });
+            if let Some(value) = &cookie.value {
+                entry["value"] = value.clone();
+            }
             if let Some(options) = &cookie.options {
                 entry["options"] = options.clone();
             }

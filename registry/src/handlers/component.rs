@@ -48,8 +48,15 @@ pub(crate) async fn act(
     (renderer, clock): (web::Data<Renderer>, web::Data<dyn Clock>),
 ) -> Result<HttpResponse, ApiError> {
     let mut parameters = query.0;
-    if let Some(Value::Object(body)) = body::read(&request, payload, **limits).await? {
-        parameters.overlay(&Parameters::from(body));
+    match body::read(&request, payload, **limits).await? {
+        Some(Value::Object(body)) => parameters.overlay(&Parameters::from(body)),
+        // What `{...query, ...body}` makes of a list.
+        Some(Value::Array(items)) => {
+            for (index, item) in items.into_iter().enumerate() {
+                parameters.insert(index.to_string(), item);
+            }
+        }
+        _ => {}
     }
     let asked = RenderRequest {
         name: path.name,

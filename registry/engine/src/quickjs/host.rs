@@ -220,7 +220,7 @@ fn response(host: &Object<'_>, shared: &Rc<Shared>) -> rquickjs::Result<()> {
                 + options.as_ref().map_or(0, String::len);
             let cookie = Cookie {
                 name,
-                value: value.as_deref().map(json).unwrap_or_default(),
+                value: value.as_deref().map(json),
                 options: options.as_deref().map(json),
             };
             state.with_call(call, |running| running.set_cookie(cookie, bytes));
