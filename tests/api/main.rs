@@ -1,0 +1,12 @@
+//! What one node answers over HTTP.
+#![expect(clippy::expect_used, reason = "a test reports by failing")]
+
+mod archive;
+mod assets;
+mod batch;
+mod consume;
+mod discovery;
+mod operation;
+mod protocol;
+mod publish;
+mod settings;

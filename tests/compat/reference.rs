@@ -1,0 +1,131 @@
+//! The pair under comparison: the Node registry and ours, each on a bucket of one S3 server.
+
+use std::{path::Path, process::Command, time::Duration};
+
+use ochre_tests::{
+    Answer, Process, S3Server, TestRegistry, TestStore, Tools, eventually, free_port, http_client,
+};
+use serde_json::json;
+use tempfile::TempDir;
+
+use crate::{components::Packaged, normalise::Place, request::Case};
+
+/// User and password that may publish to both.
+pub(crate) const LOGIN: (&str, &str) = ("publisher", "pass:word é");
+
+/// Our registry, set up as the reference is.
+const SETTINGS: &str = r#"
+[render]
+env = { name = "local" }
+skip_headers_on_weak_version = ["Cache-Control"]
+[engine]
+deadline = "1s"
+[auth]
+logins = [{ username = "publisher", password = "pass:word é" }]
+"#;
+
+/// The Node registry of npm `oc`.
+#[derive(Debug)]
+pub(crate) struct Reference {
+    pub(crate) place: Place,
+    _process: Process,
+    _uploads: TempDir,
+}
+
+impl Reference {
+    /// Starts the reference on a new bucket.
+    pub(crate) async fn start(tools: &Tools) -> Self {
+        let server = S3Server::shared().await;
+        let bucket = "oc-node";
+        server.create_bucket(bucket).await;
+        let port = free_port();
+        let uploads = TempDir::new().expect("a folder can be made");
+        let options = json!({
+            "modules": tools.node_modules(),
+            "port": port,
+            "endpoint": server.endpoint(),
+            "bucket": bucket,
+            "tempDir": format!("{}/", uploads.path().display()),
+            "fresh": true,
+            "registry": {
+                "executionTimeout": 1,
+                "customHeadersToSkipOnWeakVersion": ["Cache-Control"],
+                "publishAuth": { "type": "basic", "logins": [{ "username": LOGIN.0, "password": LOGIN.1 }] },
+            },
+        });
+        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("compat/reference.js");
+        let mut command = Command::new(tools.node());
+        command
+            .arg(script)
+            .arg(options.to_string())
+            .env("NODE_ENV", "production");
+        let mut process = Process::spawn("the reference", &mut command);
+        eventually("the reference to be ready", Duration::from_mins(1), || {
+            process.assert_running();
+            let ready = process.log().contains("ready").then_some(());
+            async move { ready }
+        })
+        .await;
+        Self {
+            place: Place {
+                registry: format!("http://127.0.0.1:{port}/"),
+                bucket: format!("{}/{bucket}/", server.endpoint()),
+            },
+            _process: process,
+            _uploads: uploads,
+        }
+    }
+}
+
+/// Starts our registry on a new bucket of the same server.
+pub(crate) async fn start_ochre() -> (TestRegistry, Place) {
+    let server = S3Server::shared().await;
+    let bucket = "oc-rust";
+    server.create_bucket(bucket).await;
+    let store = TestStore::S3 {
+        endpoint: server.endpoint().to_owned(),
+        bucket: bucket.to_owned(),
+    };
+    let public = format!("{}/{bucket}/", server.endpoint());
+    let settings = format!("{SETTINGS}\n[storage]\npublic_url = \"{public}\"\n");
+    let registry = TestRegistry::start_on(&store, &settings).await;
+    let place = Place {
+        registry: registry.url.clone(),
+        bucket: public,
+    };
+    (registry, place)
+}
+
+/// Publishes everything to one registry, and waits until all of it can be got.
+pub(crate) async fn publish_all(components: &[Packaged], place: &Place) {
+    let client = http_client();
+    for component in components {
+        let path = format!("/{}/{}", component.name, component.version);
+        let case = Case::publish(&component.name, &path, &component.archive);
+        let answer = case
+            .basic(LOGIN.0, LOGIN.1)
+            .send(&client, &place.registry)
+            .await;
+        match answer {
+            Ok(answer) if answer.status == 200 => {}
+            Ok(answer) => panic!(
+                "publish {path} to {}: {} {}",
+                place.registry,
+                answer.status,
+                answer.text()
+            ),
+            Err(error) => panic!("publish {path} to {}: {error}", place.registry),
+        }
+    }
+    for component in components {
+        let url = format!("{}{}/{}", place.registry, component.name, component.version);
+        eventually(&url, Duration::from_secs(20), || {
+            let request = client.get(&url).header("accept", crate::request::INFO);
+            async move {
+                let answer = Answer::try_of(request).await.ok()?;
+                (answer.status == 200).then_some(())
+            }
+        })
+        .await;
+    }
+}

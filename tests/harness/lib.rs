@@ -1,0 +1,30 @@
+//! Starts real processes for the black-box tests and talks to them over HTTP.
+//!
+//! Start with [`TestRegistry`]; [`TestPackage`] makes what is published to it, [`S3Server`] is
+//! the object store of the tests that want one. Everything here fails the test that uses it
+//! instead of returning errors: a harness has no other caller.
+#![expect(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::missing_panics_doc,
+    reason = "the harness reports by failing the test"
+)]
+
+mod answer;
+mod package;
+mod process;
+mod raw;
+mod registry;
+mod s3;
+mod tools;
+mod wait;
+
+pub use answer::{Answer, http_client};
+pub use package::{RawEntry, TestPackage, archive_of};
+pub use process::Process;
+pub use raw::RawConnection;
+pub use registry::{TestRegistry, TestStore, free_port, registry_binary};
+pub use s3::S3Server;
+pub use tar::EntryType;
+pub use tools::Tools;
+pub use wait::{eventually, within};

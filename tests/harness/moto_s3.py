@@ -1,0 +1,51 @@
+"""An S3 server in memory (moto) whose conditional writes are atomic.
+
+moto checks `If-Match` and then writes without a lock between the two, so mutating requests of
+one path take turns here. Usage: moto_s3.py [PORT]; prints the port it listens on, and ends when
+its standard input closes.
+"""
+
+import logging
+import os
+import sys
+import threading
+from collections import defaultdict
+
+from moto.server import DomainDispatcherApplication, create_backend_app
+from werkzeug.serving import WSGIRequestHandler, make_server
+
+moto = DomainDispatcherApplication(create_backend_app)
+guard = threading.Lock()
+locks = defaultdict(threading.Lock)
+
+
+def application(environ, start_response):
+    """Runs one request; writes to the same path one after the other."""
+    if environ["REQUEST_METHOD"] in ("GET", "HEAD"):
+        return moto(environ, start_response)
+    with guard:
+        lock = locks[environ["PATH_INFO"]]
+    with lock:
+        return moto(environ, start_response)
+
+
+class OneContinue(WSGIRequestHandler):
+    """Says `100 Continue` once: werkzeug says it itself, so the base class must not."""
+
+    def handle_expect_100(self):
+        """Leaves the answer to werkzeug."""
+        return True
+
+
+def end_with_parent():
+    """Ends the process when whoever started it is gone."""
+    sys.stdin.buffer.read()
+    os._exit(0)
+
+
+threading.Thread(target=end_with_parent, daemon=True).start()
+logging.getLogger("werkzeug").setLevel(logging.ERROR)
+port = int(sys.argv[1]) if len(sys.argv) > 1 else 0
+server = make_server("127.0.0.1", port, application, threaded=True, request_handler=OneContinue)
+print(server.server_port, flush=True)
+server.serve_forever()

@@ -1,0 +1,309 @@
+//! One running registry node.
+
+use std::{
+    env,
+    net::TcpListener,
+    path::{Path, PathBuf},
+    process::Command,
+    sync::Arc,
+    time::Duration,
+};
+
+use reqwest::{Client, RequestBuilder};
+use tempfile::TempDir;
+use toml::{Table, Value};
+
+use crate::{Answer, Process, S3Server, TestPackage, eventually, http_client};
+
+/// How long a node may take until it is ready.
+const READY_WITHIN: Duration = Duration::from_mins(1);
+
+/// Accept header of unrendered answers.
+const UNRENDERED: &str = "application/vnd.oc.unrendered+json";
+
+/// User agent of the command line program of the OpenComponents version we follow.
+const CLI_AGENT: &str = "oc-cli-0.50.44/v20.20.2-linux-x64";
+
+/// The store that one or more nodes share.
+#[derive(Clone, Debug)]
+pub enum TestStore {
+    /// A local folder; removed with its last user.
+    Folder(Arc<TempDir>),
+    /// A bucket of the S3 server of this test binary.
+    S3 {
+        /// URL of the server, without a slash at the end.
+        endpoint: String,
+        /// Name of the bucket.
+        bucket: String,
+    },
+}
+
+impl TestStore {
+    /// An empty folder.
+    pub fn folder() -> Self {
+        Self::Folder(Arc::new(TempDir::new().expect("a folder can be made")))
+    }
+
+    /// An empty bucket on the shared S3 server.
+    pub async fn s3() -> Self {
+        let server = S3Server::shared().await;
+        Self::S3 {
+            endpoint: server.endpoint().to_owned(),
+            bucket: server.new_bucket().await,
+        }
+    }
+
+    /// The folder, for stores that are one.
+    pub fn path(&self) -> Option<&Path> {
+        match self {
+            Self::Folder(folder) => Some(folder.path()),
+            Self::S3 { .. } => None,
+        }
+    }
+
+    /// How many files or objects it holds, those of a write in progress included.
+    pub async fn objects(&self) -> usize {
+        match self {
+            Self::Folder(folder) => files_below(folder.path()),
+            Self::S3 { endpoint, bucket } => {
+                let url = format!("{endpoint}/{bucket}?list-type=2");
+                let list = Answer::of(http_client().get(url)).await.expect_status(200);
+                list.text().matches("<Key>").count()
+            }
+        }
+    }
+
+    fn settings(&self) -> Table {
+        let mut storage = Table::new();
+        let mut set = |key: &str, value: &str| storage.insert(key.to_owned(), value.into());
+        match self {
+            Self::Folder(folder) => {
+                set("backend", "folder");
+                set("path", &folder.path().to_string_lossy());
+            }
+            Self::S3 { endpoint, bucket } => {
+                set("backend", "s3");
+                set("bucket", bucket);
+                set("region", "us-east-1");
+                set("endpoint", endpoint);
+                set("access_key_id", "test");
+                set("secret_access_key", "testtest");
+                storage.insert("allow_http".to_owned(), true.into());
+            }
+        }
+        storage
+    }
+}
+
+/// A registry process of the real binary, ready to answer. It is killed when dropped.
+#[derive(Debug)]
+pub struct TestRegistry {
+    /// URL with a slash at the end.
+    pub url: String,
+    /// The process, to stop it or to read its log.
+    pub process: Process,
+    /// The store it works on.
+    pub store: TestStore,
+    prefix: String,
+    client: Client,
+    _config: TempDir,
+}
+
+impl TestRegistry {
+    /// Starts a node on an empty folder.
+    pub async fn start() -> Self {
+        Self::start_with("").await
+    }
+
+    /// Starts a node on an empty folder with further settings, as TOML.
+    pub async fn start_with(settings: &str) -> Self {
+        Self::start_on(&TestStore::folder(), settings).await
+    }
+
+    /// Starts a node on a store, with further settings as TOML.
+    pub async fn start_on(store: &TestStore, settings: &str) -> Self {
+        let mut node = Self::spawn_on(store, settings);
+        node.ready().await;
+        node
+    }
+
+    /// Starts the process without waiting until it is ready.
+    pub fn spawn_on(store: &TestStore, settings: &str) -> Self {
+        let port = free_port();
+        let folder = TempDir::new().expect("a folder can be made");
+        let file = folder.path().join("ochre.toml");
+        let config = configuration(port, store, settings);
+        let prefix = config["http"].get("prefix").and_then(Value::as_str);
+        let prefix = prefix.unwrap_or("/").to_owned();
+        std::fs::write(&file, config.to_string()).expect("the configuration can be written");
+        let mut command = Command::new(registry_binary());
+        command
+            .arg("--config")
+            .arg(&file)
+            .current_dir(folder.path());
+        Self {
+            url: format!("http://127.0.0.1:{port}/"),
+            process: Process::spawn("registry", &mut command),
+            store: store.clone(),
+            prefix,
+            client: http_client(),
+            _config: folder,
+        }
+    }
+
+    /// Waits until the node says that it is ready.
+    pub async fn ready(&mut self) {
+        let url = self.at(&format!("{}~ready", self.prefix));
+        let client = self.client.clone();
+        let process = &mut self.process;
+        eventually("the registry to be ready", READY_WITHIN, || {
+            process.assert_running();
+            let request = client.get(&url);
+            async move {
+                let answer = Answer::try_of(request).await.ok()?;
+                (answer.status == 200).then_some(())
+            }
+        })
+        .await;
+    }
+
+    /// The URL of a path that starts with a slash.
+    pub fn at(&self, path: &str) -> String {
+        format!("{}{}", self.url.trim_end_matches('/'), path)
+    }
+
+    /// Host and port, for raw connections.
+    pub fn address(&self) -> &str {
+        self.url.trim_start_matches("http://").trim_end_matches('/')
+    }
+
+    /// A request to a path that starts with a slash.
+    pub fn request(&self, method: &str, path: &str) -> RequestBuilder {
+        let method = method.parse().expect("a method name");
+        self.client.request(method, self.at(path))
+    }
+
+    /// Answer to a GET.
+    pub async fn get(&self, path: &str) -> Answer {
+        Answer::of(self.request("GET", path)).await
+    }
+
+    /// Answer to a GET for unrendered data.
+    pub async fn get_unrendered(&self, path: &str) -> Answer {
+        self.get_with_headers(path, &[("accept", UNRENDERED)]).await
+    }
+
+    /// Answer to a GET with headers.
+    pub async fn get_with_headers(&self, path: &str, headers: &[(&str, &str)]) -> Answer {
+        let mut request = self.request("GET", path);
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        Answer::of(request).await
+    }
+
+    /// Answer to a POST of JSON.
+    pub async fn post(&self, path: &str, body: &serde_json::Value) -> Answer {
+        Answer::of(self.request("POST", path).json(body)).await
+    }
+
+    /// Publishes a package, and fails the test unless the answer is 200.
+    pub async fn publish(&self, package: &TestPackage) {
+        self.try_publish(package).await.expect_status(200);
+    }
+
+    /// Publishes a package under its own name and version.
+    pub async fn try_publish(&self, package: &TestPackage) -> Answer {
+        let path = format!("/{}/{}", package.name(), package.version());
+        self.put_archive(&path, package.archive()).await
+    }
+
+    /// Uploads an archive to a path, as the command line program does.
+    pub async fn put_archive(&self, path: &str, archive: Vec<u8>) -> Answer {
+        Answer::of(self.put_request(path, archive)).await
+    }
+
+    /// The request of [`TestRegistry::put_archive`], to add headers to or to send later.
+    pub fn put_request(&self, path: &str, archive: Vec<u8>) -> RequestBuilder {
+        let part = reqwest::multipart::Part::bytes(archive)
+            .file_name("package.tar.gz")
+            .mime_str("application/gzip")
+            .expect("a media type");
+        let form = reqwest::multipart::Form::new().part("package.tar.gz", part);
+        self.request("PUT", path)
+            .header("user-agent", CLI_AGENT)
+            .multipart(form)
+    }
+}
+
+/// The registry executable: `OCHRE_REGISTRY_BIN`, or the one next to the test executable.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the harness is configured by its environment"
+)]
+pub fn registry_binary() -> PathBuf {
+    let path = env::var("OCHRE_REGISTRY_BIN").map_or_else(
+        |_| {
+            let this = env::current_exe().expect("this executable has a path");
+            // target/<profile>/deps/<test>
+            let profile = this.ancestors().nth(2).expect("a target folder");
+            profile.join("ochre-registry")
+        },
+        PathBuf::from,
+    );
+    assert!(
+        path.exists(),
+        "{} is missing: run `cargo build -p ochre-registry` first, or set OCHRE_REGISTRY_BIN",
+        path.display()
+    );
+    path
+}
+
+/// A port of the loopback address that nobody listens on.
+pub fn free_port() -> u16 {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port can be bound");
+    listener.local_addr().expect("a bound address").port()
+}
+
+fn files_below(folder: &Path) -> usize {
+    let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
+    entries
+        .map(|entry| match entry.file_type() {
+            Ok(kind) if kind.is_dir() => files_below(&entry.path()),
+            _ => 1,
+        })
+        .sum()
+}
+
+fn configuration(port: u16, store: &TestStore, settings: &str) -> Table {
+    let mut config: Table = toml::toml! {
+        [sync]
+        poll_interval = "200ms"
+        [samples]
+        publish = false
+        [telemetry]
+        format = "json"
+        [http]
+    };
+    let http = Table::from_iter([
+        ("listen".to_owned(), format!("127.0.0.1:{port}").into()),
+        (
+            "base_url".to_owned(),
+            format!("http://127.0.0.1:{port}/").into(),
+        ),
+    ]);
+    config.insert("http".to_owned(), Value::Table(http));
+    config.insert("storage".to_owned(), Value::Table(store.settings()));
+    let further: Table = settings.parse().expect("the settings of a test are TOML");
+    merge(&mut config, further);
+    config
+}
+
+fn merge(base: &mut Table, over: Table) {
+    for (key, value) in over {
+        match (base.get_mut(&key), value) {
+            (Some(Value::Table(inner)), Value::Table(more)) => merge(inner, more),
+            (_, value) => drop(base.insert(key, value)),
+        }
+    }
+}

@@ -1,0 +1,64 @@
+//! An S3 server for one test binary.
+
+use std::{
+    path::Path,
+    process::Command,
+    sync::atomic::{AtomicU32, Ordering},
+    time::Duration,
+};
+
+use tokio::sync::OnceCell;
+
+use crate::{Answer, Process, Tools, eventually, http_client};
+
+static SHARED: OnceCell<S3Server> = OnceCell::const_new();
+static BUCKETS: AtomicU32 = AtomicU32::new(0);
+
+/// A moto server in memory whose conditional writes are atomic. It ends with the test process.
+#[derive(Debug)]
+pub struct S3Server {
+    endpoint: String,
+    _process: Process,
+}
+
+impl S3Server {
+    /// The server of this test binary, started by the first who asks.
+    pub async fn shared() -> &'static Self {
+        SHARED.get_or_init(Self::start).await
+    }
+
+    /// Starts a server on a free port.
+    pub async fn start() -> Self {
+        let tools = Tools::find();
+        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("harness/moto_s3.py");
+        let mut process = Process::spawn("moto", Command::new(tools.python()).arg(script));
+        let port: u16 = eventually("moto to listen", Duration::from_mins(1), || {
+            process.assert_running();
+            let port = process.log().lines().find_map(|line| line.parse().ok());
+            async move { port }
+        })
+        .await;
+        Self {
+            endpoint: format!("http://127.0.0.1:{port}"),
+            _process: process,
+        }
+    }
+
+    /// URL of the server, without a slash at the end.
+    pub fn endpoint(&self) -> &str {
+        &self.endpoint
+    }
+
+    /// Creates an empty bucket with a name of its own.
+    pub async fn new_bucket(&self) -> String {
+        let name = format!("bucket-{}", BUCKETS.fetch_add(1, Ordering::Relaxed));
+        self.create_bucket(&name).await;
+        name
+    }
+
+    /// Creates an empty bucket.
+    pub async fn create_bucket(&self, name: &str) {
+        let url = format!("{}/{name}", self.endpoint);
+        Answer::of(http_client().put(url)).await.expect_status(200);
+    }
+}

@@ -1,0 +1,32 @@
+//! Waiting for a state, always with a bound.
+
+use std::{
+    future::Future,
+    time::{Duration, Instant},
+};
+
+/// How long a test waits between two looks at a state.
+const LOOK_EVERY: Duration = Duration::from_millis(20);
+
+/// Waits until `state` gives a value, and fails the test after `bound`.
+///
+/// `what` completes the sentence "waited … for".
+pub async fn eventually<T, F>(what: &str, bound: Duration, mut state: impl FnMut() -> F) -> T
+where
+    F: Future<Output = Option<T>>,
+{
+    let start = Instant::now();
+    loop {
+        if let Some(value) = state().await {
+            return value;
+        }
+        assert!(start.elapsed() < bound, "waited {bound:?} for {what}");
+        tokio::time::sleep(LOOK_EVERY).await;
+    }
+}
+
+/// Awaits `future`, and fails the test when it takes longer than `bound`.
+pub async fn within<T>(what: &str, bound: Duration, future: impl Future<Output = T>) -> T {
+    let timely = tokio::time::timeout(bound, future).await;
+    timely.unwrap_or_else(|_| panic!("{what} took longer than {bound:?}"))
+}
