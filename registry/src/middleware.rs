@@ -139,7 +139,7 @@ impl Edge {
 
 /// A short, closed set of names for the patterns of `routes`.
 fn route_label(pattern: &str) -> &'static str {
-    const MARKS: [(&str, &str); 11] = [
+    const MARKS: [(&str, &str); 12] = [
         ("~health", "health"),
         ("~ready", "ready"),
         ("~metrics", "metrics"),
@@ -149,6 +149,7 @@ fn route_label(pattern: &str) -> &'static str {
         ("~assets", "assets"),
         ("~actions", "action"),
         ("~info", "info"),
+        ("~preview", "preview"),
         ("{name}/{version}", "component_version"),
         ("{name}", "component"),
     ];

@@ -70,6 +70,12 @@ pub fn configure(config: &mut ServiceConfig, prefix: &str) {
     for path in ["/{name}/{version}/{_:(?i)~info}", "/{name}/{_:(?i)~info}"] {
         config.service(read(both(path), discovery::info));
     }
+    for path in [
+        "/{name}/{version}/{_:(?i)~preview}",
+        "/{name}/{_:(?i)~preview}",
+    ] {
+        config.service(read(both(path), discovery::preview));
+    }
     config
         .service(
             resource(both("/{name}/{version}"), "GET, HEAD, PUT")

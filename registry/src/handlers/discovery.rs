@@ -33,6 +33,29 @@ pub(crate) async fn info(
     path: ComponentPath,
     discovery: web::Data<Discovery>,
 ) -> HttpResponse {
+    let description = describe(&request, &path, &discovery).await;
+    if description.status().is_success() && !discovery.settings().api {
+        return switched_off();
+    }
+    description
+}
+
+/// Describes one release, whatever discovery says: the preview page's data.
+///
+/// Source: `packages/oc/src/registry/routes/component-preview.ts`.
+pub(crate) async fn preview(
+    request: HttpRequest,
+    path: ComponentPath,
+    discovery: web::Data<Discovery>,
+) -> HttpResponse {
+    describe(&request, &path, &discovery).await
+}
+
+async fn describe(
+    request: &HttpRequest,
+    path: &ComponentPath,
+    discovery: &Discovery,
+) -> HttpResponse {
     match discovery.info(&path.name, &path.version).await {
         Err(failure) => answer::failed(
             failure.status(),
@@ -40,8 +63,7 @@ pub(crate) async fn info(
             Vec::new(),
             failure.is_temporary(),
         ),
-        Ok(_) if !discovery.settings().api => switched_off(),
-        Ok(info) => json_answer(&request, &info),
+        Ok(info) => json_answer(request, &info),
     }
 }
 
