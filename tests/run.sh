@@ -12,7 +12,7 @@ required=(
     ochre_cdn_sync
     ochre_engine quickjs
     ochre_registry
-    ochre_client
+    ochre_client exchanges
     ochre_loadtest
     api cluster compat hostile
 )
