@@ -3,13 +3,12 @@
 use std::{
     borrow::Cow,
     future::{Ready, ready},
-    sync::Arc,
 };
 
 use actix_web::{
     FromRequest, HttpRequest,
     dev::Payload,
-    http::header::{ACCEPT, ACCEPT_LANGUAGE, HeaderMap, HeaderName, USER_AGENT},
+    http::header::{ACCEPT, ACCEPT_LANGUAGE, HeaderMap, HeaderName, HeaderValue, USER_AGENT},
     web,
 };
 use ochre_model::{Parameters, parse_query};
@@ -39,10 +38,19 @@ pub struct Caller {
     pub templates: Option<String>,
     /// The `accept-language` header.
     pub accept_language: Option<String>,
-    /// Request headers that components may see, names lower-cased.
-    pub headers: Map<String, Value>,
+    /// Request headers that components may see.
+    pub headers: RequestHeaders,
     /// The peer's address, without port.
     pub ip: String,
+}
+
+/// Request headers as components see them: names lower-cased, repeated ones joined.
+#[derive(Clone, Debug)]
+pub enum RequestHeaders {
+    /// Of an HTTP request; told as JSON only where a component asks for them.
+    Received(Vec<(HeaderName, HeaderValue)>),
+    /// Given by the component that renders another.
+    Given(Map<String, Value>),
 }
 
 /// Name and requested version in a path, decoded.
@@ -69,7 +77,7 @@ impl Caller {
             is_oc_client: text("user-agent").is_some_and(|agent| agent.contains("oc-client-")),
             templates: text("templates"),
             accept_language: text("accept-language"),
-            headers,
+            headers: RequestHeaders::Given(headers),
             ip,
         }
     }
@@ -77,45 +85,31 @@ impl Caller {
     fn of(request: &HttpRequest) -> Self {
         let headers = request.headers();
         let text = |name| header_text(headers, name).map(String::from);
-        let withheld = request
-            .app_data::<web::Data<ExtractSettings>>()
-            .map(|settings| Arc::clone(settings));
-        let mut visible = Map::new();
-        for (name, value) in headers {
-            let withhold = withheld.as_ref().is_some_and(|settings| {
-                settings
-                    .withheld_headers
-                    .iter()
-                    .any(|other| other == name.as_str())
-            });
-            if withhold {
-                continue;
-            }
-            let value = String::from_utf8_lossy(value.as_bytes());
-            visible
-                .entry(name.as_str())
-                .and_modify(|all| {
-                    // Node joins repeated headers with a comma.
-                    if let Value::String(all) = all {
-                        all.push_str(", ");
-                        all.push_str(&value);
-                    }
-                })
-                .or_insert_with(|| Value::String(value.clone().into_owned()));
-        }
         Self {
             accept: text(&ACCEPT).unwrap_or_default(),
             is_oc_client: header_text(headers, &USER_AGENT)
                 .is_some_and(|agent| agent.contains("oc-client-")),
             templates: text(&HeaderName::from_static("templates")),
             accept_language: text(&ACCEPT_LANGUAGE),
-            headers: visible,
+            headers: RequestHeaders::Received(visible(request)),
             ip: request
                 .peer_addr()
                 .map(|address| address.ip().to_string())
                 .unwrap_or_default(),
         }
     }
+}
+
+/// The headers that are not withheld; names and values are shared, not copied.
+fn visible(request: &HttpRequest) -> Vec<(HeaderName, HeaderValue)> {
+    let settings = request.app_data::<web::Data<ExtractSettings>>();
+    let withheld = settings.map_or(&[][..], |settings| &settings.withheld_headers);
+    request
+        .headers()
+        .iter()
+        .filter(|(name, _)| withheld.iter().all(|other| other != name.as_str()))
+        .map(|(name, value)| (name.clone(), value.clone()))
+        .collect()
 }
 
 impl FromRequest for Caller {
@@ -132,6 +126,38 @@ fn header_text<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a str>
     headers
         .get(name)
         .and_then(|value| std::str::from_utf8(value.as_bytes()).ok())
+}
+
+// === impl RequestHeaders ===
+
+impl RequestHeaders {
+    /// The headers as a JSON object; Node joins repeated ones with a comma.
+    pub fn to_json(&self) -> Cow<'_, Map<String, Value>> {
+        let received = match self {
+            Self::Given(headers) => return Cow::Borrowed(headers),
+            Self::Received(received) => received,
+        };
+        let mut headers = Map::with_capacity(received.len());
+        for (name, value) in received {
+            let value = String::from_utf8_lossy(value.as_bytes());
+            match headers.get_mut(name.as_str()) {
+                Some(Value::String(all)) => {
+                    all.push_str(", ");
+                    all.push_str(&value);
+                }
+                _ => {
+                    headers.insert(name.as_str().to_owned(), Value::String(value.into_owned()));
+                }
+            }
+        }
+        Cow::Owned(headers)
+    }
+}
+
+impl Default for RequestHeaders {
+    fn default() -> Self {
+        Self::Received(Vec::new())
+    }
 }
 
 // === impl ComponentPath ===

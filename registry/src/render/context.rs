@@ -49,7 +49,7 @@ pub(super) fn provider_context(parts: &ContextParts<'_>) -> Bytes {
     if !non_finite.is_empty() {
         context.member("nonFinite", &non_finite);
     }
-    context.member("requestHeaders", &caller.headers);
+    context.member("requestHeaders", &*caller.headers.to_json());
     context.member("requestIp", &caller.ip);
     context.member("staticPath", &release.static_path);
     context.raw_member("templates", parts.templates);
