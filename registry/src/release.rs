@@ -7,6 +7,7 @@ use std::{collections::BTreeMap, sync::Arc};
 use bytes::Bytes;
 use moka::future::Cache;
 use ochre_engine::{
+    conduct::Conduct,
     driver::{Program, View},
     script::Script,
     template::TemplatePack,
@@ -244,5 +245,6 @@ fn program(
         view,
         environment: process,
         console: false,
+        conduct: Conduct::default(),
     }
 }

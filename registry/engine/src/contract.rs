@@ -91,7 +91,7 @@ macro_rules! driver_contract {
         $crate::driver_contract!(@module hostile, $driver, [
             endless_loops_are_stopped
             other_programs_answer_meanwhile
-            program_answers_again_after_it_was_stopped
+            program_answers_again_after_it_was_stopped_and_suspended
             memory_is_bounded
             recursion_is_bounded
             deep_json_is_bounded

@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use serde_json::{Map, Value};
 
-use crate::{script::Script, template::TemplatePack};
+use crate::{conduct::Conduct, script::Script, template::TemplatePack};
 
 /// Executes the programs of releases. Implementations pass the suite in `contract` (feature `testing`).
 #[async_trait]
@@ -29,7 +29,9 @@ pub trait Driver: Debug + Send + Sync {
     ///
     /// # Errors
     ///
-    /// [`EngineError::Overloaded`] when the queue is full; [`EngineError::Crashed`] when the
+    /// [`EngineError::Overloaded`] when the queue is full, or the call's deadline came while it
+    /// waited there; [`EngineError::Suspended`] after calls of the same program that had to be
+    /// stopped; [`EngineError::Crashed`] when the
     /// executing thread or process died.
     async fn call(&self, program: &Arc<Program>, call: Call) -> Result<Outcome, EngineError>;
 
@@ -64,6 +66,8 @@ pub struct Program {
     pub environment: Map<String, Value>,
     /// Whether `console` of the provider reaches the log.
     pub console: bool,
+    /// How the program behaved so far; starts as `Conduct::default()`.
+    pub conduct: Conduct,
 }
 
 /// A compiled view and the pack that renders it.
@@ -226,6 +230,9 @@ pub enum EngineError {
     /// The queue of the driver is full.
     #[error("engine queue is full")]
     Overloaded,
+    /// The program blocked its thread before and is refused for a while.
+    #[error("program blocked the engine and is refused for {} ms", .0.as_millis())]
+    Suspended(Duration),
     /// The thread or process that executed the call died.
     #[error("engine worker died")]
     Crashed,

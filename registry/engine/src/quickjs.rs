@@ -44,15 +44,19 @@ use self::{
     slot::{Job, Slot, Work},
     thread::{Parts, Worker},
 };
+use crate::conduct::Pass;
 use crate::driver::{Call, Driver, DriverHealth, EngineError, Limits, Outcome, Program};
 
 /// Bytes of an engine thread's stack; [`Limits::stack_bytes`] has to stay well below.
 const THREAD_STACK_BYTES: usize = 8 * 1024 * 1024;
 
+/// How many waiting calls a thread counts for whose script has not paused for long.
+const BLOCKED: usize = 1_000_000;
+
 /// How the embedded engine works.
 #[derive(Clone, Copy, Debug)]
 pub struct QuickJsSettings {
-    /// Engine threads; 0 means one for each core.
+    /// Engine threads; 0 means one for each core, and at least two.
     pub threads: usize,
     /// Calls that may wait for an engine thread; more are refused.
     pub queue: usize,
@@ -120,7 +124,8 @@ impl QuickJsDriver {
     pub fn start(settings: QuickJsSettings) -> Result<Self, StartError> {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         let threads = match settings.threads {
-            0 => cores,
+            // With one thread alone a script that blocks it would block all others.
+            0 => cores.max(2),
             threads => threads,
         };
         let lanes = (0..threads).map(|_| Lane::new(settings.queue.div_ceil(threads)));
@@ -140,15 +145,16 @@ impl QuickJsDriver {
     }
 
     async fn submit(&self, program: &Arc<Program>, work: Work) -> Result<Outcome, EngineError> {
+        let pass = Pass::take(program).map_err(EngineError::Suspended)?;
         let (reply, answer) = oneshot::channel();
         let job = Job {
             ticket: self.pool.tickets.fetch_add(1, Ordering::Relaxed) + 1,
-            program: Arc::clone(program),
+            pass,
             work,
             submitted: Instant::now(),
             reply,
         };
-        let lane = self.pool.lane_for(&program.digest);
+        let lane = self.pool.lane_for(program);
         lane.jobs
             .try_send(job)
             .map_err(|_| EngineError::Overloaded)?;
@@ -182,14 +188,15 @@ impl Driver for QuickJsDriver {
 
 impl Pool {
     /// The shorter of the two queues that a program may use: two, so that its isolates are not in
-    /// every thread.
-    fn lane_for(&self, digest: &str) -> &Lane {
+    /// every thread. A program that never ended by itself, or had to be stopped, has only one, so
+    /// that it cannot block both.
+    fn lane_for(&self, program: &Program) -> &Lane {
         let mut hasher = self.hasher.build_hasher();
-        hasher.write(digest.as_bytes());
+        hasher.write(program.digest.as_bytes());
         let hash = usize::try_from(hasher.finish() >> 1).unwrap_or(0);
         let first = &self.lanes[hash % self.lanes.len()];
         let second = &self.lanes[(hash + 1) % self.lanes.len()];
-        if second.load() < first.load() {
+        if program.conduct.is_trusted() && second.load() < first.load() {
             second
         } else {
             first
@@ -226,8 +233,8 @@ impl Pool {
                 tracing::error!(error = %error, "stuck engine thread could not be replaced");
                 continue;
             }
-            slot.abandon();
             let abandoned = self.abandoned.fetch_add(1, Ordering::Relaxed) + 1;
+            slot.abandon();
             tracing::error!(
                 abandoned,
                 "script could not be stopped; engine thread given up"
@@ -247,7 +254,9 @@ impl Lane {
     }
 
     fn load(&self) -> usize {
-        self.queue.len() + self.slot.load().in_flight()
+        let slot = self.slot.load();
+        let blocked = if slot.is_blocked() { BLOCKED } else { 0 };
+        self.queue.len() + slot.in_flight() + blocked
     }
 }
 

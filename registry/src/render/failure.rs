@@ -145,6 +145,10 @@ impl RenderFailure {
                 "ENGINE_OVERLOADED",
                 "registry has too many requests in flight",
             ),
+            EngineError::Suspended(_) => Self::temporary(
+                "COMPONENT_SUSPENDED",
+                "component blocked the engine and is refused for a moment",
+            ),
             EngineError::Crashed => {
                 tracing::error!(error = %Chain(error), "engine worker died");
                 Self::execution(500, json!({ "message": "engine worker died" }))

@@ -10,8 +10,8 @@ use serde_json::{Map, Value, json};
 
 use crate::{
     driver::{
-        Answer, Call, Driver, Entry, Failure, FetchRequest, FetchResponse, HostCalls, Limits,
-        NestedRender, Outcome, Program, ProviderError, View,
+        Answer, Call, Driver, EngineError, Entry, Failure, FetchRequest, FetchResponse, HostCalls,
+        Limits, NestedRender, Outcome, Program, ProviderError, View,
     },
     script::Script,
     template,
@@ -88,6 +88,7 @@ pub fn with_provider(source: &str) -> Program {
         view: None,
         environment: Map::from_iter([("NODE_ENV".to_owned(), json!("production"))]),
         console: false,
+        conduct: crate::conduct::Conduct::default(),
     }
 }
 
@@ -165,6 +166,17 @@ pub fn call(entry: Entry, input: &Value) -> Call {
 /// Executes a call.
 pub async fn execute(driver: &Tested, program: &Arc<Program>, call: Call) -> Outcome {
     driver.call(program, call).await.unwrap()
+}
+
+/// Executes a call of a program that may be suspended for now.
+pub async fn execute_when_let_in(driver: &Tested, program: &Arc<Program>, call: Call) -> Outcome {
+    for _ in 0..20 {
+        match driver.call(program, call.clone()).await {
+            Err(EngineError::Suspended(wait)) => tokio::time::sleep(wait).await,
+            answered => return answered.unwrap(),
+        }
+    }
+    panic!("program stays suspended");
 }
 
 /// Calls the provider with `params`.

@@ -7,8 +7,11 @@ use std::{
 
 use serde_json::json;
 
-use super::fixture::{Tested, call, context, execute, failure_of, model, outcome, providing};
-use crate::driver::{Call, Entry, Failure, Program};
+use super::fixture::{
+    Tested, call, context, execute, execute_when_let_in, failure_of, model, model_of, outcome,
+    providing,
+};
+use crate::driver::{Call, EngineError, Entry, Failure, Program};
 
 const SLICE: Duration = Duration::from_millis(200);
 
@@ -71,14 +74,25 @@ pub async fn other_programs_answer_meanwhile(driver: Tested) {
     }
 }
 
-pub async fn program_answers_again_after_it_was_stopped(driver: Tested) {
+pub async fn program_answers_again_after_it_was_stopped_and_suspended(driver: Tested) {
     let program = providing(
         "({ params }, callback) => { while (params.stuck) {} callback(null, { well: true }); }",
     );
     let stuck = short(call(Entry::Data, &context(&json!({ "stuck": true }))));
     let failure = failure_of(execute(&driver, &program, stuck).await);
     assert_eq!(failure, Failure::Timeout(SLICE));
-    assert_eq!(model(&driver, &program).await, json!({ "well": true }));
+
+    let at_once = driver
+        .call(&program, call(Entry::Data, &context(&json!({}))))
+        .await;
+    assert!(
+        matches!(at_once, Err(EngineError::Suspended(_))),
+        "{at_once:?}"
+    );
+
+    let well = call(Entry::Data, &context(&json!({})));
+    let outcome = execute_when_let_in(&driver, &program, well).await;
+    assert_eq!(model_of(outcome), json!({ "well": true }));
 }
 
 pub async fn memory_is_bounded(driver: Tested) {

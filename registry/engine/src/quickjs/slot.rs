@@ -3,7 +3,7 @@
 use std::{
     collections::HashMap,
     sync::{
-        Arc, Mutex, PoisonError,
+        Mutex, PoisonError,
         atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
     },
     time::Duration,
@@ -11,17 +11,23 @@ use std::{
 
 use tokio::{sync::oneshot, time::Instant};
 
-use crate::driver::{Call, EngineError, Failure, Outcome, Program};
+use crate::{
+    conduct::Pass,
+    driver::{Call, EngineError, Failure, Limits, Outcome},
+};
 
 /// How long a run may outlast its deadline before the thread counts as stuck.
 const GRACE: Duration = Duration::from_millis(500);
+
+/// A run that lasts longer makes other calls choose another thread; milliseconds.
+const BLOCKED_AFTER: u64 = 10;
 
 /// Work for an engine thread.
 #[derive(Debug)]
 pub(super) struct Job {
     /// Unique within the driver; never 0.
     pub(super) ticket: u64,
-    pub(super) program: Arc<Program>,
+    pub(super) pass: Pass,
     pub(super) work: Work,
     pub(super) submitted: Instant,
     pub(super) reply: Reply,
@@ -44,6 +50,8 @@ pub(super) struct Slot {
     epoch: Instant,
     /// When a run is certainly stuck: milliseconds since `epoch`; 0 while no JavaScript runs.
     stuck_at: AtomicU64,
+    /// When the run began: milliseconds since `epoch`.
+    entered_at: AtomicU64,
     /// Ticket of the call on whose behalf JavaScript runs.
     running: AtomicU64,
     in_flight: AtomicUsize,
@@ -54,7 +62,8 @@ pub(super) struct Slot {
 #[derive(Debug)]
 struct Waiting {
     reply: Reply,
-    deadline: Duration,
+    pass: Pass,
+    limits: Limits,
 }
 
 impl Slot {
@@ -62,6 +71,7 @@ impl Slot {
         Self {
             epoch: Instant::now(),
             stuck_at: AtomicU64::new(0),
+            entered_at: AtomicU64::new(0),
             running: AtomicU64::new(0),
             in_flight: AtomicUsize::new(0),
             abandoned: AtomicBool::new(false),
@@ -79,9 +89,14 @@ impl Slot {
     }
 
     /// Keeps the way back to the caller of a call that starts.
-    pub(super) fn begin(&self, ticket: u64, reply: Reply, deadline: Duration) {
+    pub(super) fn begin(&self, ticket: u64, (reply, pass): (Reply, Pass), limits: Limits) {
         self.in_flight.fetch_add(1, Ordering::Relaxed);
-        self.waiting().insert(ticket, Waiting { reply, deadline });
+        let waiting = Waiting {
+            reply,
+            pass,
+            limits,
+        };
+        self.waiting().insert(ticket, waiting);
     }
 
     /// Answers a call; does nothing when it was answered already.
@@ -89,6 +104,9 @@ impl Slot {
         let waiting = self.waiting().remove(&ticket);
         if let Some(waiting) = waiting {
             self.in_flight.fetch_sub(1, Ordering::Relaxed);
+            if let Ok(outcome) = &answer {
+                waiting.pass.ended(outcome.cpu >= waiting.limits.cpu_slice);
+            }
             // A caller that has gone away needs no answer.
             let _ = waiting.reply.send(answer);
         }
@@ -99,6 +117,7 @@ impl Slot {
         let stuck_at = deadline + GRACE;
         let milliseconds = stuck_at.saturating_duration_since(self.epoch).as_millis();
         self.running.store(ticket, Ordering::Relaxed);
+        self.entered_at.store(self.elapsed(), Ordering::Relaxed);
         self.stuck_at.store(
             u64::try_from(milliseconds).unwrap_or(u64::MAX).max(1),
             Ordering::Release,
@@ -107,6 +126,16 @@ impl Slot {
 
     pub(super) fn leave(&self) {
         self.stuck_at.store(0, Ordering::Release);
+    }
+
+    /// Whether JavaScript runs for so long that others had better go elsewhere.
+    pub(super) fn is_blocked(&self) -> bool {
+        self.stuck_at.load(Ordering::Acquire) != 0
+            && self.elapsed() > self.entered_at.load(Ordering::Relaxed) + BLOCKED_AFTER
+    }
+
+    fn elapsed(&self) -> u64 {
+        u64::try_from(self.epoch.elapsed().as_millis()).unwrap_or(u64::MAX)
     }
 
     /// Whether JavaScript runs that should have been stopped by its budget.
@@ -121,9 +150,18 @@ impl Slot {
         let running = self.running.load(Ordering::Relaxed);
         let waiting = std::mem::take(&mut *self.waiting());
         self.in_flight.store(0, Ordering::Relaxed);
-        for (ticket, Waiting { reply, deadline }) in waiting {
+        for (
+            ticket,
+            Waiting {
+                reply,
+                pass,
+                limits,
+            },
+        ) in waiting
+        {
             let answer = if ticket == running {
-                Ok(Outcome::failed(Failure::Timeout(deadline)))
+                pass.ended(true);
+                Ok(Outcome::failed(Failure::Timeout(limits.deadline)))
             } else {
                 Err(EngineError::Crashed)
             };

@@ -15,7 +15,7 @@ use super::{
     schedule::{Due, Schedule},
     slot::{Job, Slot, Work},
 };
-use crate::driver::{Answer, Failure, HostCalls, Limits, Outcome, Program};
+use crate::driver::{Answer, EngineError, Failure, HostCalls, Limits, Outcome, Program};
 
 /// How many calls may pass before the heaps are added up again.
 const EVICT_EVERY: u64 = 64;
@@ -87,15 +87,20 @@ impl Worker {
             Work::Warm => (self.parts.limits, Arc::new(NoHost) as Arc<dyn HostCalls>),
         };
         let deadline = job.submitted + limits.deadline;
-        if deadline <= Instant::now() {
-            let late = Outcome::failed(Failure::Timeout(limits.deadline));
+        let refused = if job.pass.program().conduct.is_suspended() {
+            Some(EngineError::Suspended(limits.cpu_slice))
+        } else {
+            (deadline <= Instant::now()).then_some(EngineError::Overloaded)
+        };
+        if let Some(refused) = refused {
             // A caller that has gone away needs no answer.
-            let _ = job.reply.send(Ok(late));
+            let _ = job.reply.send(Err(refused));
             return;
         }
         let slot = Arc::clone(&self.parts.slot);
-        slot.begin(job.ticket, job.reply, limits.deadline);
-        let Some(id) = self.isolate_of(&job.program, &limits) else {
+        let program = Arc::clone(job.pass.program());
+        slot.begin(job.ticket, (job.reply, job.pass), limits);
+        let Some(id) = self.isolate_of(&program, &limits) else {
             slot.finish(job.ticket, Ok(Outcome::failed(Failure::Memory)));
             return;
         };
