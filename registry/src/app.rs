@@ -32,10 +32,11 @@ use crate::{
     settings::Settings,
     tasks::{self, TaskParts},
     telemetry::Chain,
+    write_gate::WriteGate,
 };
 
 /// Longest wait for the first read of the manifest before the node serves without it.
-const FIRST_READ: Duration = Duration::from_secs(30);
+const FIRST_READ: Duration = Duration::from_secs(10);
 
 /// A node, bound and ready to serve.
 #[derive(Debug)]
@@ -90,6 +91,7 @@ pub(crate) struct Parts {
     pub(crate) discovery: Arc<Discovery>,
     pub(crate) readiness: Arc<Readiness>,
     pub(crate) authenticator: Arc<Authenticator>,
+    pub(crate) gate: Arc<WriteGate>,
 }
 
 /// What is followed and kept of the store.
@@ -117,12 +119,12 @@ impl App {
         let store = open(&settings, &clock, &metrics)
             .map_err(Box::new)
             .map_err(BuildError::Store)?;
-        let is_writable = self_test(&store).await;
+        let gate = WriteGate::test(&store).await;
         let stop = CancellationToken::new();
         let tasks = TaskTracker::new();
         let replica = replicate(&store, &settings, (&tasks, &stop)).await;
 
-        let parts = assemble(&settings, &replica, (store, clock, metrics, is_writable))?;
+        let parts = assemble(&settings, &replica, (store, clock, metrics, gate))?;
         let task_parts = TaskParts {
             watch: replica.watch.clone(),
             feed: replica.watch.feed().clone(),
@@ -130,7 +132,7 @@ impl App {
             store: parts.store.clone(),
             releases: Arc::clone(&parts.releases),
             metrics: Arc::clone(&parts.metrics),
-            is_writable,
+            gate: Arc::clone(&parts.gate),
         };
         tasks::start(
             task_parts,
@@ -214,7 +216,7 @@ pub async fn install_template(settings: &Settings, template_type: &str) -> anyho
 fn assemble(
     settings: &Settings,
     replica: &Replica,
-    (store, clock, metrics, is_writable): (ComponentStore, Arc<dyn Clock>, Arc<Metrics>, bool),
+    (store, clock, metrics, gate): (ComponentStore, Arc<dyn Clock>, Arc<Metrics>, Arc<WriteGate>),
 ) -> Result<Parts, BuildError> {
     let packs = Arc::new(Packs::new(store.clone(), settings.templates.clone()));
     let releases = Arc::new(Releases::new(releases_config(
@@ -222,7 +224,7 @@ fn assemble(
     )));
     let driver: Arc<dyn Driver> = Arc::new(QuickJsDriver::start(settings.engine.quickjs_driver())?);
     let render_parts = RenderParts {
-        catalog: Arc::clone(&replica.catalog),
+        watch: replica.watch.clone(),
         lookup: replica.lookup.clone(),
         releases: Arc::clone(&releases),
         driver: Arc::clone(&driver),
@@ -238,7 +240,10 @@ fn assemble(
             Arc::clone(&replica.catalog),
             replica.lookup.clone(),
         ),
-        settings.cache.assets.as_u64(),
+        (
+            settings.cache.assets.as_u64(),
+            settings.storage.retry_timeout,
+        ),
         Arc::clone(&metrics),
     ));
     let publisher = Publisher::new(
@@ -249,12 +254,12 @@ fn assemble(
             clock: Arc::clone(&clock),
             metrics: Arc::clone(&metrics),
             oc_version: settings.http.oc_version.parse()?,
-            is_writable,
+            gate: Arc::clone(&gate),
         },
         settings.publish.clone(),
     );
     let discovery = Discovery::new(
-        Arc::clone(&replica.catalog),
+        replica.watch.clone(),
         Arc::clone(&releases),
         Arc::clone(&renderer),
         (settings.discovery.clone(), settings.http.oc_version.clone()),
@@ -262,7 +267,7 @@ fn assemble(
     let readiness = Readiness::new(
         (replica.watch.clone(), driver),
         Arc::clone(&clock),
-        is_writable,
+        Arc::clone(&gate),
     );
     Ok(Parts {
         store,
@@ -275,6 +280,7 @@ fn assemble(
         discovery: Arc::new(discovery),
         readiness: Arc::new(readiness),
         authenticator: Arc::new(Authenticator::new(&settings.auth)),
+        gate,
     })
 }
 
@@ -287,20 +293,6 @@ fn open(
     let _already_installed = rustls::crypto::ring::default_provider().install_default();
     let observer = Arc::clone(metrics) as Arc<dyn ochre_store::StoreObserver>;
     ComponentStore::open(&settings.storage, Arc::clone(clock), Some(observer))
-}
-
-/// Whether the store keeps conditional writes apart, so that publishing is safe.
-async fn self_test(store: &ComponentStore) -> bool {
-    match store.probe().await {
-        Ok(()) => true,
-        Err(error) => {
-            tracing::error!(
-                error = %Chain(&error),
-                "the store failed its self-test: components are served, publishing is refused"
-            );
-            false
-        }
-    }
 }
 
 /// Follows the shared manifest, and waits until it was read once.
@@ -350,6 +342,7 @@ fn releases_config(
         ),
         environment: settings.render.env.clone(),
         concurrency: settings.render.component_concurrency,
+        deadline: settings.storage.retry_timeout,
         capacity: settings.cache.releases.as_u64(),
         metrics: Arc::clone(metrics),
     }
@@ -365,6 +358,7 @@ fn render_options(
         base_url: Arc::from(settings.http.public_url()),
         oc_version: settings.http.oc_version.parse::<Version>()?,
         store_kind,
+        store_deadline: settings.storage.retry_timeout,
         expose_stacks: settings.errors.expose_stacks,
     })
 }

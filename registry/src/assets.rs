@@ -2,7 +2,7 @@
 
 mod encoding;
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use moka::future::Cache;
@@ -59,6 +59,7 @@ pub struct Assets {
     store: ComponentStore,
     catalog: Arc<Catalog>,
     lookup: Lookup,
+    deadline: Duration,
     cache: Cache<AssetKey, Asset>,
     preparing: Arc<Semaphore>,
     metrics: Arc<Metrics>,
@@ -74,10 +75,10 @@ struct AssetKey {
 // === impl Assets ===
 
 impl Assets {
-    /// Starts with nothing in memory; `capacity` in bytes.
+    /// Starts with nothing in memory; `capacity` in bytes, `deadline` for each file from the store.
     pub fn new(
         (store, catalog, lookup): (ComponentStore, Arc<Catalog>, Lookup),
-        capacity: u64,
+        (capacity, deadline): (u64, Duration),
         metrics: Arc<Metrics>,
     ) -> Self {
         let cache = Cache::builder()
@@ -90,6 +91,7 @@ impl Assets {
             store,
             catalog,
             lookup,
+            deadline,
             cache,
             preparing: Arc::new(Semaphore::new(1)),
             metrics,
@@ -107,7 +109,21 @@ impl Assets {
         path: &str,
         encoding: Encoding,
     ) -> Result<Asset, AssetError> {
-        if ochre_store::is_private(path) || !self.is_published(id).await? {
+        if ochre_store::is_private(path) {
+            return Err(AssetError::NotFound);
+        }
+        let found = self.find(id, path, encoding);
+        let found = tokio::time::timeout(self.deadline, found).await;
+        found.map_err(|late| AssetError::Unavailable(Box::new(late)))?
+    }
+
+    async fn find(
+        &self,
+        id: &ComponentId,
+        path: &str,
+        encoding: Encoding,
+    ) -> Result<Asset, AssetError> {
+        if !self.is_published(id).await? {
             return Err(AssetError::NotFound);
         }
         let encoding = if is_compressible(path) {

@@ -82,7 +82,7 @@ async fn receive(mut payload: web::Payload, limit: usize) -> Result<Bytes, ApiEr
     let mut body = BytesMut::new();
     while let Some(chunk) = payload.next().await {
         let chunk =
-            chunk.map_err(|error| malformed(&format!("request body broke off: {error}")))?;
+            chunk.map_err(|error| malformed(&format!("request body is not whole: {error}")))?;
         if body.len() + chunk.len() > limit {
             return Err(ApiError::too_large("request body", limit as u64));
         }

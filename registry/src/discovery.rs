@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use futures::{StreamExt, stream};
+use ochre_cdn_sync::Watch;
 use ochre_model::ComponentId;
-use ochre_store::Catalog;
 use serde_json::{Map, Value, json};
 use time::{OffsetDateTime, macros::format_description};
 
@@ -23,7 +23,7 @@ const WITHHELD: [&str; 2] = ["dependencies", "devDependencies"];
 /// Lists and describes what is published.
 #[derive(Debug)]
 pub struct Discovery {
-    catalog: Arc<Catalog>,
+    watch: Watch,
     releases: Arc<Releases>,
     renderer: Arc<Renderer>,
     settings: DiscoverySettings,
@@ -44,13 +44,13 @@ pub struct ListQuery {
 impl Discovery {
     /// Puts the parts together.
     pub fn new(
-        catalog: Arc<Catalog>,
+        watch: Watch,
         releases: Arc<Releases>,
         renderer: Arc<Renderer>,
         (settings, oc_version): (DiscoverySettings, String),
     ) -> Self {
         Self {
-            catalog,
+            watch,
             releases,
             renderer,
             settings,
@@ -66,7 +66,14 @@ impl Discovery {
     /// The answer to `GET /`, in OC's shape.
     ///
     /// From memory alone, unless members of `package.json` are asked for.
-    pub async fn list(&self, query: &ListQuery) -> Value {
+    ///
+    /// # Errors
+    ///
+    /// When the shared manifest was never read.
+    pub async fn list(&self, query: &ListQuery) -> Result<Value, RenderFailure> {
+        if self.watch.catalog().load().is_empty() && !self.watch.status().loaded {
+            return Err(RenderFailure::not_loaded());
+        }
         let meta = query
             .meta
             .as_deref()
@@ -81,12 +88,12 @@ impl Discovery {
                 .collect(),
             Some(meta) => self.described(newest, meta).await,
         };
-        json!({
+        Ok(json!({
             "href": base_url,
             "ocVersion": self.oc_version,
             "type": "oc-registry",
             "components": components,
-        })
+        }))
     }
 
     /// `package.json` of a release with all versions of its component.
@@ -103,7 +110,7 @@ impl Discovery {
     }
 
     fn all_versions(&self, release: &Release) -> Value {
-        let catalog = self.catalog.load();
+        let catalog = self.watch.catalog().load();
         let component = catalog.get(release.id.name.as_str());
         let versions = component
             .map(|component| component.versions())
@@ -116,7 +123,7 @@ impl Discovery {
 
     /// Every release, newest first; dates in UTC.
     pub fn history(&self) -> Value {
-        let catalog = self.catalog.load();
+        let catalog = self.watch.catalog().load();
         let mut releases: Vec<(u64, Map<String, Value>)> = Vec::new();
         for (name, component) in catalog.iter() {
             for (version, details) in component.iter() {
@@ -138,7 +145,7 @@ impl Discovery {
 
     /// The newest release of each component that is listed.
     fn newest(&self, state: Option<&str>) -> Vec<ComponentId> {
-        let catalog = self.catalog.load();
+        let catalog = self.watch.catalog().load();
         catalog
             .names()
             .filter_map(|name| {

@@ -24,6 +24,7 @@ pub mod samples;
 pub mod settings;
 pub mod tasks;
 pub mod telemetry;
+pub mod write_gate;
 
 mod answer;
 mod cookie;

@@ -7,7 +7,7 @@ use actix_web::{
     body::MessageBody,
     dev::{ServiceRequest, ServiceResponse},
     http::{
-        Method, StatusCode,
+        ConnectionType, Method, StatusCode,
         header::{
             ACCESS_CONTROL_ALLOW_CREDENTIALS, ACCESS_CONTROL_ALLOW_HEADERS,
             ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN, ACCESS_CONTROL_MAX_AGE,
@@ -18,7 +18,9 @@ use actix_web::{
     web,
 };
 
-use crate::{error::ApiError, extract, metrics::Metrics, settings::CorsSettings};
+use crate::{
+    error::ApiError, extract, metrics::Metrics, readiness::Readiness, settings::CorsSettings,
+};
 
 /// Header values that are the same for every answer.
 #[derive(Debug)]
@@ -37,7 +39,7 @@ pub struct Edge {
 ///
 /// As the service behind it.
 pub async fn finish(
-    edge: web::Data<Edge>,
+    (edge, readiness): (web::Data<Edge>, web::Data<Readiness>),
     request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<impl MessageBody>, Error> {
@@ -61,6 +63,10 @@ pub async fn finish(
             .map_into_right_body(),
         None => next.call(request).await?.map_into_left_body(),
     };
+    if readiness.is_draining() {
+        let head = response.response_mut().head_mut();
+        head.set_connection_type(ConnectionType::Close);
+    }
     edge.add_cors(
         response.headers_mut(),
         origin.as_ref(),

@@ -11,9 +11,14 @@ use ochre_model::{Clock, ComponentId, PackageJson, Version};
 use ochre_package::Package;
 use ochre_store::{ComponentStore, PublishRelease, StoreChange};
 use tokio::sync::{Semaphore, SemaphorePermit};
-use tracing::instrument;
 
-use crate::{assets::Assets, auth::Principal, metrics::Metrics, settings::PublishSettings};
+use crate::{
+    assets::Assets,
+    auth::Principal,
+    metrics::Metrics,
+    settings::PublishSettings,
+    write_gate::{WriteGate, WriteState},
+};
 
 pub use failure::PublishFailure;
 pub use upload::{Upload, UploadLimits, receive};
@@ -29,7 +34,7 @@ pub struct Publisher {
     settings: PublishSettings,
     oc_version: Version,
     turns: Semaphore,
-    is_writable: bool,
+    gate: Arc<WriteGate>,
 }
 
 /// What a publisher works with.
@@ -48,7 +53,7 @@ pub struct PublisherParts {
     /// OC version compared with `minOcVersion` and with the CLI.
     pub oc_version: Version,
     /// Whether the store passed its self-test.
-    pub is_writable: bool,
+    pub gate: Arc<WriteGate>,
 }
 
 /// One publish, its archive received whole.
@@ -81,7 +86,7 @@ impl Publisher {
             clock: parts.clock,
             metrics: parts.metrics,
             oc_version: parts.oc_version,
-            is_writable: parts.is_writable,
+            gate: parts.gate,
             settings,
         }
     }
@@ -96,10 +101,6 @@ impl Publisher {
     /// # Errors
     ///
     /// [`PublishFailure`].
-    #[instrument(
-        skip_all,
-        fields(component.name = %request.name, component.version = %request.version)
-    )]
     pub async fn publish(&self, request: PublishRequest) -> Result<(), PublishFailure> {
         let result = self.checked(request).await;
         self.metrics.publish_finished(match &result {
@@ -121,8 +122,10 @@ impl Publisher {
             oc_version: &self.oc_version,
         };
         let id = rules::check(&package.manifest, &target)?;
-        if !self.is_writable {
-            return Err(PublishFailure::read_only());
+        match &*self.gate.state() {
+            WriteState::Safe => {}
+            WriteState::Unknown => return Err(PublishFailure::not_ready()),
+            WriteState::Unsafe(reason) => return Err(PublishFailure::read_only(reason)),
         }
         if request.is_dry_run {
             return self.check_is_new(&id).await;

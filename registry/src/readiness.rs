@@ -12,7 +12,13 @@ use ochre_cdn_sync::Watch;
 use ochre_engine::driver::Driver;
 use ochre_model::Clock;
 
-use crate::metrics::Metrics;
+use crate::{
+    metrics::Metrics,
+    write_gate::{WriteGate, WriteState},
+};
+
+/// Most alerts told one by one.
+const ALERTS_MAX: usize = 3;
 
 /// What load balancers are told.
 #[derive(Debug)]
@@ -20,7 +26,7 @@ pub struct Readiness {
     watch: Watch,
     driver: Arc<dyn Driver>,
     clock: Arc<dyn Clock>,
-    is_writable: bool,
+    gate: Arc<WriteGate>,
     is_draining: AtomicBool,
 }
 
@@ -44,13 +50,13 @@ impl Readiness {
     pub fn new(
         (watch, driver): (Watch, Arc<dyn Driver>),
         clock: Arc<dyn Clock>,
-        is_writable: bool,
+        gate: Arc<WriteGate>,
     ) -> Self {
         Self {
             watch,
             driver,
             clock,
-            is_writable,
+            gate,
             is_draining: AtomicBool::new(false),
         }
     }
@@ -58,6 +64,11 @@ impl Readiness {
     /// From now on: not ready, because the node stops.
     pub fn drain(&self) {
         self.is_draining.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether the node stops.
+    pub fn is_draining(&self) -> bool {
+        self.is_draining.load(Ordering::Relaxed)
     }
 
     /// The state now. A store that fails leaves the node ready, with the reason told: what is
@@ -81,15 +92,24 @@ impl Readiness {
                 "the last poll of the shared manifest failed: {error}"
             ));
         }
-        reasons.extend(status.alerts);
-        if !self.is_writable {
-            reasons.push("the store failed its self-test: publishing is refused".to_owned());
+        let more = status.alerts.len().saturating_sub(ALERTS_MAX);
+        reasons.extend(status.alerts.into_iter().take(ALERTS_MAX));
+        if more > 0 {
+            reasons.push(format!(
+                "and {more} more like the last one; the log has them"
+            ));
+        }
+        let writing = self.gate.state();
+        match &*writing {
+            WriteState::Safe => {}
+            WriteState::Unknown => reasons.push("the store could not be tested yet".to_owned()),
+            WriteState::Unsafe(reason) => reasons.push(format!("publishing is refused: {reason}")),
         }
         Report {
             is_ready: !is_draining && !is_exhausted && status.loaded,
             reasons,
             catalog_age: self.age(status.last_success_ms),
-            is_writable: self.is_writable,
+            is_writable: *writing == WriteState::Safe,
         }
     }
 

@@ -2,7 +2,7 @@
 
 mod dotenv;
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use moka::future::Cache;
@@ -60,6 +60,7 @@ pub struct Releases {
     paths: PublicPaths,
     environment: BTreeMap<String, Value>,
     concurrency: usize,
+    deadline: Duration,
     cache: Cache<ComponentId, Arc<Release>>,
     metrics: Arc<Metrics>,
 }
@@ -77,6 +78,8 @@ pub struct ReleasesConfig {
     pub environment: BTreeMap<String, Value>,
     /// Calls of one release at once.
     pub concurrency: usize,
+    /// Longest wait for the store.
+    pub deadline: Duration,
     /// Bytes kept in memory.
     pub capacity: u64,
     /// Where look-ups are counted.
@@ -94,6 +97,7 @@ impl Releases {
             paths: config.paths,
             environment: config.environment,
             concurrency: config.concurrency,
+            deadline: config.deadline,
             cache: Cache::builder()
                 .max_capacity(config.capacity)
                 .weigher(|_, release: &Arc<Release>| release.weight)
@@ -113,7 +117,11 @@ impl Releases {
             return Ok(release);
         }
         self.metrics.cache_asked("releases", false);
-        self.cache.try_get_with_by_ref(id, self.load(id)).await
+        let loading = self.cache.try_get_with_by_ref(id, self.load(id));
+        match tokio::time::timeout(self.deadline, loading).await {
+            Ok(loaded) => loaded,
+            Err(late) => Err(Arc::new(ReadError::Unavailable(Arc::new(late)))),
+        }
     }
 
     /// Forgets every release of a template type, so that a new pack is used.

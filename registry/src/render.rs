@@ -13,10 +13,11 @@ use std::{
 };
 
 use bytes::Bytes;
-use ochre_cdn_sync::Lookup;
+use ochre_cdn_sync::{Lookup, Watch};
 use ochre_engine::driver::{Answer, Call, Driver, EngineError, Entry, Limits, Outcome};
 use ochre_model::{ComponentId, ComponentName, Parameters, Version};
-use ochre_store::{Catalog, CatalogSnapshot};
+use ochre_store::CatalogSnapshot;
+use tokio::time::timeout;
 use tracing::{Span, field::Empty, instrument};
 use uuid::Uuid;
 
@@ -40,7 +41,7 @@ use self::{nested::RenderHost, wrapper::Wrapper};
 /// Renders components.
 #[derive(Debug)]
 pub struct Renderer {
-    catalog: Arc<Catalog>,
+    watch: Watch,
     lookup: Lookup,
     releases: Arc<Releases>,
     driver: Arc<dyn Driver>,
@@ -53,8 +54,8 @@ pub struct Renderer {
 /// The parts that a renderer works with.
 #[derive(Debug)]
 pub struct RenderParts {
-    /// What is published.
-    pub catalog: Arc<Catalog>,
+    /// Knows what is published.
+    pub watch: Watch,
     /// Asks the store for exact versions that the catalog does not know.
     pub lookup: Lookup,
     /// Releases ready to serve.
@@ -82,6 +83,8 @@ pub struct RenderOptions {
     pub oc_version: Version,
     /// OC's name of the store (`s3`), as in "not found on s3 cdn".
     pub store_kind: &'static str,
+    /// Longest wait for the store.
+    pub store_deadline: Duration,
     /// Tell callers the stack of a component's error.
     pub expose_stacks: bool,
 }
@@ -119,7 +122,7 @@ impl Renderer {
     /// Puts the parts together.
     pub fn new(parts: RenderParts, options: RenderOptions) -> Self {
         Self {
-            catalog: parts.catalog,
+            watch: parts.watch,
             lookup: parts.lookup,
             releases: parts.releases,
             driver: parts.driver,
@@ -204,7 +207,7 @@ impl Renderer {
         let Ok(name) = name.parse::<ComponentName>() else {
             return Err(RenderFailure::unknown_component(name, kind));
         };
-        if let Some(id) = find(&self.catalog.load(), &name, requested) {
+        if let Some(id) = find(&self.watch.catalog().load(), &name, requested) {
             return Ok(id);
         }
         // Another node may have published it a moment ago: ask the store before saying 404.
@@ -213,17 +216,23 @@ impl Renderer {
                 name: name.clone(),
                 version,
             };
-            match self.lookup.find(&id).await {
-                Ok(true) => return Ok(id),
-                Ok(false) => {}
-                Err(error) => return Err(RenderFailure::lookup(&error)),
+            let looked_up = timeout(self.options.store_deadline, self.lookup.find(&id)).await;
+            match looked_up {
+                Ok(Ok(true)) => return Ok(id),
+                Ok(Ok(false)) => {}
+                Ok(Err(error)) => return Err(RenderFailure::lookup(&error)),
+                Err(late) => return Err(RenderFailure::store_too_slow(&late)),
             }
+        } else if !self.watch.status().loaded {
+            return Err(RenderFailure::not_loaded());
         }
-        Err(if self.catalog.load().get(name.as_str()).is_some() {
-            RenderFailure::unknown_version(name.as_str(), requested, kind)
-        } else {
-            RenderFailure::unknown_component(name.as_str(), kind)
-        })
+        Err(
+            if self.watch.catalog().load().get(name.as_str()).is_some() {
+                RenderFailure::unknown_version(name.as_str(), requested, kind)
+            } else {
+                RenderFailure::unknown_component(name.as_str(), kind)
+            },
+        )
     }
 
     /// Everything that is decided before JavaScript runs, in OC's order.
@@ -358,7 +367,7 @@ impl Renderer {
         if let Ok(permit) = Arc::clone(&permits).try_acquire_owned() {
             return Ok(permit);
         }
-        let waited = tokio::time::timeout(self.options.limits.deadline, permits.acquire_owned());
+        let waited = timeout(self.options.limits.deadline, permits.acquire_owned());
         match waited.await {
             Ok(Ok(permit)) => Ok(permit),
             Ok(Err(_)) | Err(_) => Err(RenderFailure::too_busy()),

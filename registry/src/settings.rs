@@ -24,6 +24,9 @@ use crate::{
     telemetry::TelemetrySettings,
 };
 
+/// Most threads of one kind.
+const THREADS_MAX: usize = 512;
+
 /// Everything an operator can tune.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -182,6 +185,21 @@ impl Settings {
             if value == 0 {
                 problems.push(format!("`{key}` is 0: give at least 1"));
             }
+        }
+        for (key, value) in [
+            ("http.workers", self.http.workers),
+            ("engine.quickjs.threads", self.engine.quickjs.threads),
+        ] {
+            if value > THREADS_MAX {
+                problems.push(format!("`{key}` is {value}: give at most {THREADS_MAX}"));
+            }
+        }
+        if let Some(url) = &self.templates.npm_registry
+            && url::Url::parse(url).is_err()
+        {
+            problems.push(format!(
+                "`templates.npm_registry` is {url:?}: give an absolute http or https URL"
+            ));
         }
         for (key, value) in [
             ("tasks.reconcile_interval", self.tasks.reconcile_interval),

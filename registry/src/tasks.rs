@@ -1,13 +1,24 @@
 //! What goes on beside requests: finishing interrupted publishes, loading new releases.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use ochre_cdn_sync::{Feed, FeedError, Watch};
 use ochre_model::Change;
 use ochre_store::{Catalog, ComponentStore, ReconcileScope};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-use crate::{metrics::Metrics, release::Releases, telemetry::Chain};
+use crate::{
+    metrics::Metrics,
+    release::Releases,
+    telemetry::Chain,
+    write_gate::{WriteGate, WriteState},
+};
+
+/// Time between two walks through a folder store.
+const SWEEP_PERIOD: Duration = Duration::from_hours(1);
 
 /// What the tasks work with.
 #[derive(Clone, Debug)]
@@ -25,7 +36,7 @@ pub struct TaskParts {
     /// Where changes are counted.
     pub metrics: Arc<Metrics>,
     /// Whether the store passed its self-test.
-    pub is_writable: bool,
+    pub gate: Arc<WriteGate>,
 }
 
 /// Starts every task on the runtime of the caller; they end when `stop` is cancelled.
@@ -38,10 +49,8 @@ pub fn start(
         stop.clone()
             .run_until_cancelled_owned(follow(parts.clone())),
     );
-    if parts.is_writable {
-        let work = reconcile(parts, reconcile_interval);
-        tasks.spawn(stop.clone().run_until_cancelled_owned(work));
-    }
+    let work = reconcile(parts, reconcile_interval);
+    tasks.spawn(stop.clone().run_until_cancelled_owned(work));
     tasks.close();
 }
 
@@ -75,12 +84,32 @@ async fn follow(parts: TaskParts) {
     }
 }
 
-/// Finishes what interrupted publishes left, now and then.
+/// Removes what writers that died have left in a folder.
+async fn sweep(store: &ComponentStore) {
+    match store.remove_abandoned_files().await {
+        Ok(0) => {}
+        Ok(removed) => tracing::info!(removed, "removed files that were never finished"),
+        Err(error) => {
+            tracing::warn!(error = %Chain(&error), "unfinished files were not looked for");
+        }
+    }
+}
+
+/// Finishes what interrupted publishes left, now and then, once the store is known to be safe.
 async fn reconcile(parts: TaskParts, period: Duration) {
+    Arc::clone(&parts.gate).settle(parts.store.clone()).await;
+    if *parts.gate.state() != WriteState::Safe {
+        return;
+    }
     let mut ticks = tokio::time::interval(period);
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    let mut swept: Option<Instant> = None;
     loop {
         ticks.tick().await;
+        if swept.is_none_or(|at| at.elapsed() >= SWEEP_PERIOD) {
+            swept = Some(Instant::now());
+            sweep(&parts.store).await;
+        }
         match parts.store.reconcile(ReconcileScope::Pending, None).await {
             Ok(report) => {
                 for id in &report.finished {

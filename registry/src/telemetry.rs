@@ -65,7 +65,7 @@ impl Default for TelemetrySettings {
     fn default() -> Self {
         Self {
             format: LogFormat::Human,
-            level: "info,actix_server=warn".into(),
+            level: "info,actix_http=off,actix_server=warn".into(),
         }
     }
 }

@@ -63,11 +63,20 @@ fn part_problem(part: &str) -> Option<&'static str> {
         Some("it has a part that is too long")
     } else if part.ends_with(['.', ' ']) {
         Some("it has a part that ends with a dot or a space")
+    } else if is_staging(part) {
+        Some("it has a part that ends with `#` and digits, which stores keep for themselves")
     } else if is_device(part) {
         Some("it has a part that is a device name")
     } else {
         None
     }
+}
+
+/// The name of a file that a folder store has not finished writing.
+fn is_staging(part: &str) -> bool {
+    part.rsplit_once('#').is_some_and(|(_, digits)| {
+        !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit())
+    })
 }
 
 fn is_drive(path: &[u8]) -> bool {
@@ -129,6 +138,8 @@ mod tests {
             "a\u{85}",
             "a.",
             "a ",
+            "a#1",
+            "a#1/b",
             "a /b",
             "...",
             "CON",

@@ -24,7 +24,15 @@ pub(crate) async fn list(
         state: text("state"),
         meta: text("meta"),
     };
-    json_answer(&request, &discovery.list(&list).await)
+    match discovery.list(&list).await {
+        Ok(list) => json_answer(&request, &list),
+        Err(failure) => answer::failed(
+            failure.status(),
+            failure.body(),
+            Vec::new(),
+            failure.is_temporary(),
+        ),
+    }
 }
 
 /// Describes one release. Source: `packages/oc/src/registry/routes/component-info.ts`.

@@ -129,11 +129,18 @@ impl PublishFailure {
         failure
     }
 
-    pub(super) fn read_only() -> Self {
+    /// The store cannot keep publishes apart; waiting does not help.
+    pub(super) fn read_only(reason: &str) -> Self {
+        let text = format!("nothing can be published to this store: {reason}");
+        let members = vec![("code", json!("store_read_only")), ("error", json!(text))];
+        Self::new(503, "unavailable", members)
+    }
+
+    /// The store did not answer since the node started.
+    pub(super) fn not_ready() -> Self {
         Self::temporary(
-            "store_read_only",
-            "this store does not keep conditional writes apart, so nothing can be published to it; \
-             the registry's log says what to do",
+            "storage_unavailable",
+            "component storage was not reached since the node started, try again",
         )
     }
 

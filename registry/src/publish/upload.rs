@@ -132,6 +132,8 @@ async fn part(
     *budget = budget.saturating_sub(length);
     match (sink, file_name) {
         (Some(mut file), _) => {
+            // What the last write brought is told by the flush alone.
+            file.flush().await.map_err(not_kept)?;
             file.rewind().await.map_err(not_kept)?;
             let file = file.into_std().await;
             Ok(Part::Archive(Upload { file, length }))

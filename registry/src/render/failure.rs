@@ -101,6 +101,19 @@ impl RenderFailure {
         Self::temporary("STORAGE_UNAVAILABLE", "component storage is not available")
     }
 
+    pub(super) fn store_too_slow(late: &tokio::time::error::Elapsed) -> Self {
+        tracing::warn!(error = %Chain(late), "exact version was not looked up in time");
+        Self::temporary("STORAGE_UNAVAILABLE", "component storage is not available")
+    }
+
+    /// The shared manifest was never read: what is published is not known.
+    pub(crate) fn not_loaded() -> Self {
+        Self::temporary(
+            "STORAGE_UNAVAILABLE",
+            "component storage was not reached yet",
+        )
+    }
+
     pub(super) fn missing_plugins(names: &[String]) -> Self {
         let text = format!("registry does not implement plugins: {}", names.join(", "));
         Self::new(501, "PLUGIN_MISSING_FROM_REGISTRY", text).with("missingPlugins", json!(names))

@@ -45,7 +45,8 @@ pub struct HttpSettings {
     /// How long requests in flight may take to finish after SIGTERM.
     #[serde(with = "humantime_serde")]
     pub shutdown_timeout: Duration,
-    /// How long readiness answers 503 before the listener closes after SIGTERM.
+    /// How long a node goes on after SIGTERM while readiness answers 503 and every answer closes its
+    /// connection; give it more than a load balancer takes to notice.
     #[serde(with = "humantime_serde")]
     pub drain_delay: Duration,
     /// Most entries of one batch; more is answered 400.
@@ -123,7 +124,7 @@ impl Default for HttpSettings {
             keep_alive: Duration::from_secs(75),
             linger_timeout: Duration::from_secs(1),
             shutdown_timeout: Duration::from_secs(30),
-            drain_delay: Duration::ZERO,
+            drain_delay: Duration::from_secs(1),
             batch_max: 100,
             batch_concurrency: 10,
             batch_deadline: Duration::from_secs(30),

@@ -32,6 +32,7 @@ mod release;
 mod retry;
 mod settings;
 mod source;
+mod staging;
 mod store;
 
 pub use catalog::{Catalog, CatalogRevision, CatalogSnapshot, ComponentVersions, VersionSummary};

@@ -1,0 +1,79 @@
+//! Whether publishing is safe: what the store's self-test found, asked again until it is known.
+
+use std::{sync::Arc, time::Duration};
+
+use arc_swap::ArcSwap;
+use ochre_store::{ComponentStore, ProbeError};
+
+use crate::telemetry::Chain;
+
+/// Longest self-test that the start of a node waits for.
+const FIRST_TEST: Duration = Duration::from_secs(10);
+
+/// Time between two self-tests of a store that did not answer.
+const RETRY_AFTER: Duration = Duration::from_secs(2);
+
+/// What is known of the store.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum WriteState {
+    /// It keeps conditional writes apart.
+    Safe,
+    /// It did not answer yet; the test goes on.
+    Unknown,
+    /// It does not; the text says what to do.
+    Unsafe(String),
+}
+
+/// The answer of the self-test, shared by all who ask.
+#[derive(Debug)]
+pub struct WriteGate(ArcSwap<WriteState>);
+
+// === impl WriteGate ===
+
+impl WriteGate {
+    /// Tests the store once, for a bounded time.
+    pub async fn test(store: &ComponentStore) -> Arc<Self> {
+        let gate = Arc::new(Self(ArcSwap::from_pointee(WriteState::Unknown)));
+        if tokio::time::timeout(FIRST_TEST, gate.ask(store))
+            .await
+            .is_err()
+        {
+            tracing::error!("the store's self-test did not end in time; publishing waits for it");
+        }
+        gate
+    }
+
+    /// Tests the store until it is known, then ends.
+    pub async fn settle(self: Arc<Self>, store: ComponentStore) {
+        while *self.state() == WriteState::Unknown {
+            tokio::time::sleep(RETRY_AFTER).await;
+            self.ask(&store).await;
+        }
+    }
+
+    /// What is known now.
+    pub fn state(&self) -> Arc<WriteState> {
+        self.0.load_full()
+    }
+
+    async fn ask(&self, store: &ComponentStore) {
+        let state = match store.probe().await {
+            Ok(()) => {
+                tracing::info!("the store passed its self-test: releases can be published");
+                WriteState::Safe
+            }
+            Err(error @ (ProbeError::Unavailable(_) | ProbeError::Lock(_))) => {
+                tracing::warn!(error = %Chain(&error), "the store could not be tested yet");
+                WriteState::Unknown
+            }
+            Err(error) => {
+                tracing::error!(
+                    error = %Chain(&error),
+                    "the store failed its self-test: components are served, publishing is refused"
+                );
+                WriteState::Unsafe(error.to_string())
+            }
+        };
+        self.0.store(Arc::new(state));
+    }
+}
