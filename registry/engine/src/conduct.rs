@@ -19,6 +19,9 @@ const SUSPENSION_MAX: Duration = Duration::from_mins(5);
 /// Time without a strike, from the end of a suspension, after which strikes are forgotten.
 const FORGOTTEN_AFTER: Duration = Duration::from_mins(1);
 
+/// A call that takes more CPU time keeps its program on one thread.
+const HEAVY: Duration = Duration::from_millis(50);
+
 /// What all instants here are counted from.
 static EPOCH: LazyLock<Instant> = LazyLock::new(Instant::now);
 
@@ -28,6 +31,8 @@ static EPOCH: LazyLock<Instant> = LazyLock::new(Instant::now);
 pub struct Conduct {
     /// A call ended by itself.
     is_proven: AtomicBool,
+    /// The last call took much CPU time.
+    is_heavy: AtomicBool,
     strikes: AtomicU32,
     /// Milliseconds since [`EPOCH`].
     suspended_until: AtomicU64,
@@ -67,9 +72,9 @@ impl Pass {
         &self.program
     }
 
-    /// The call is over; `was_stopped`: it had not given its thread back.
-    pub(crate) fn ended(&self, was_stopped: bool) {
-        self.program.conduct.ended(was_stopped);
+    /// The call is over and took `cpu`; `was_stopped`: it had not given its thread back.
+    pub(crate) fn ended(&self, cpu: Duration, was_stopped: bool) {
+        self.program.conduct.ended(cpu, was_stopped);
     }
 }
 
@@ -91,15 +96,19 @@ impl Conduct {
             && now() < self.suspended_until.load(Ordering::Relaxed)
     }
 
-    /// Whether the program may use every thread that it could: it has not blocked one.
+    /// Whether the program may use every thread that it could: it does not block them.
     pub(crate) fn is_trusted(&self) -> bool {
-        self.is_proven.load(Ordering::Relaxed) && self.strikes.load(Ordering::Relaxed) == 0
+        self.is_proven.load(Ordering::Relaxed)
+            && self.strikes.load(Ordering::Relaxed) == 0
+            && !self.is_heavy.load(Ordering::Relaxed)
     }
 
-    fn ended(&self, was_stopped: bool) {
+    fn ended(&self, cpu: Duration, was_stopped: bool) {
+        let is_heavy = cpu >= HEAVY;
         if was_stopped {
             self.strike_at(now());
-        } else if !self.is_trusted() {
+        } else if is_heavy || !self.is_trusted() {
+            self.is_heavy.store(is_heavy, Ordering::Relaxed);
             self.is_proven.store(true, Ordering::Relaxed);
             self.is_on_probation.store(false, Ordering::Relaxed);
         }
@@ -154,8 +163,19 @@ mod tests {
         assert!(!conduct.is_trusted());
 
         assert_eq!(conduct.admit_at(0), Ok(Admission::Free));
-        conduct.ended(false);
+        conduct.ended(Duration::ZERO, false);
 
+        assert!(conduct.is_trusted());
+    }
+
+    #[test]
+    fn heavy_program_is_not_trusted_until_it_is_light_again() {
+        let conduct = Conduct::default();
+
+        conduct.ended(HEAVY, false);
+        assert!(!conduct.is_trusted());
+
+        conduct.ended(Duration::ZERO, false);
         assert!(conduct.is_trusted());
     }
 
@@ -180,7 +200,7 @@ mod tests {
 
         assert_eq!(conduct.admit_at(300), Ok(Admission::Probe));
         assert_eq!(conduct.admit_at(300), Err(SUSPENSION));
-        conduct.ended(false);
+        conduct.ended(Duration::ZERO, false);
 
         assert_eq!(conduct.admit_at(301), Ok(Admission::Free));
         assert!(!conduct.is_trusted());

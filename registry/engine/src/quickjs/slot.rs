@@ -105,7 +105,8 @@ impl Slot {
         if let Some(waiting) = waiting {
             self.in_flight.fetch_sub(1, Ordering::Relaxed);
             if let Ok(outcome) = &answer {
-                waiting.pass.ended(outcome.cpu >= waiting.limits.cpu_slice);
+                let was_stopped = outcome.cpu >= waiting.limits.cpu_slice;
+                waiting.pass.ended(outcome.cpu, was_stopped);
             }
             // A caller that has gone away needs no answer.
             let _ = waiting.reply.send(answer);
@@ -160,7 +161,7 @@ impl Slot {
         ) in waiting
         {
             let answer = if ticket == running {
-                pass.ended(true);
+                pass.ended(limits.deadline, true);
                 Ok(Outcome::failed(Failure::Timeout(limits.deadline)))
             } else {
                 Err(EngineError::Crashed)
