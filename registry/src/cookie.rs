@@ -5,23 +5,11 @@
 use std::fmt::Write;
 
 use ochre_engine::driver::Cookie;
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use ochre_model::encode_uri_component;
 use serde_json::{Map, Value};
 use time::{
     Duration, OffsetDateTime, format_description::well_known::Iso8601, macros::format_description,
 };
-
-/// What `encodeURIComponent` escapes.
-const COMPONENT: &AsciiSet = &NON_ALPHANUMERIC
-    .remove(b'-')
-    .remove(b'_')
-    .remove(b'.')
-    .remove(b'!')
-    .remove(b'~')
-    .remove(b'*')
-    .remove(b'\'')
-    .remove(b'(')
-    .remove(b')');
 
 /// The value of a `Set-Cookie` header; `now_ms` in milliseconds since 1970.
 ///
@@ -47,7 +35,7 @@ pub(crate) fn serialize(cookie: &Cookie, now_ms: u64) -> Result<String, String> 
         Some(value @ (Value::Array(_) | Value::Object(_) | Value::Null)) => format!("j:{value}"),
         Some(other) => other.to_string(),
     };
-    let mut header = format!("{}={}", cookie.name, utf8_percent_encode(&text, COMPONENT));
+    let mut header = format!("{}={}", cookie.name, encode_uri_component(&text));
     lifetime(&mut header, options, now_ms)?;
     flags(&mut header, options)?;
     Ok(header)
