@@ -11,7 +11,7 @@ use arc_swap::ArcSwap;
 use bytes::Bytes;
 use ochre_engine::{
     script::Script,
-    template::{self, PACKS, PackManifest, PackSource, PackSpec, TemplatePack},
+    template::{self, PACKS, PackManifest, PackSpec, TemplatePack},
 };
 use ochre_store::ComponentStore;
 use serde::{Deserialize, Serialize};
@@ -221,13 +221,6 @@ impl Packs {
 
     fn lock(&self) -> std::sync::MutexGuard<'_, BTreeMap<String, Arc<TemplatePack>>> {
         self.loaded.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-#[async_trait::async_trait]
-impl PackSource for Packs {
-    async fn pack(&self, template_type: &str) -> Option<Arc<TemplatePack>> {
-        self.get(template_type).await
     }
 }
 

@@ -21,8 +21,6 @@ use tracing::instrument;
 
 use crate::{metrics::Metrics, packs::Packs, public_path::PublicPaths};
 
-pub use dotenv::parse as parse_dotenv;
-
 /// One release, ready to serve.
 #[derive(Debug)]
 pub struct Release {
@@ -122,11 +120,6 @@ impl Releases {
             Ok(loaded) => loaded,
             Err(late) => Err(Arc::new(ReadError::Unavailable(Arc::new(late)))),
         }
-    }
-
-    /// Forgets every release of a template type, so that a new pack is used.
-    pub fn forget_all(&self) {
-        self.cache.invalidate_all();
     }
 
     #[instrument(skip_all, fields(component.name = %id.name, component.version = %id.version))]

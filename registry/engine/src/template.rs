@@ -1,11 +1,7 @@
 //! What renders one template type on the registry.
 
-use std::{
-    fmt::Debug,
-    sync::{Arc, LazyLock},
-};
+use std::sync::{Arc, LazyLock};
 
-use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 
 use crate::script::Script;
@@ -53,15 +49,6 @@ pub struct External {
     pub name: String,
     /// Where to load it from.
     pub url: String,
-}
-
-/// Where the engine finds packs; implemented above the store.
-#[async_trait]
-pub trait PackSource: Debug + Send + Sync {
-    /// The pack that renders `template_type` (`oc-template-es6`; legacy names already mapped).
-    ///
-    /// `None` when no such pack is installed.
-    async fn pack(&self, template_type: &str) -> Option<Arc<TemplatePack>>;
 }
 
 /// A pack that can be installed: which file of which npm package is its runtime.

@@ -3,7 +3,7 @@
 /// Names and values in the order of the file; of repeated names the last one counts.
 ///
 /// Source: npm `dotenv` 17, `lib/main.js` (`LINE` and `parse`).
-pub fn parse(bytes: &[u8]) -> Vec<(String, String)> {
+pub(super) fn parse(bytes: &[u8]) -> Vec<(String, String)> {
     let text = String::from_utf8_lossy(bytes)
         .replace("\r\n", "\n")
         .replace('\r', "\n");
