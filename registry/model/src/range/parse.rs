@@ -39,7 +39,7 @@ pub(super) fn sets(text: &str) -> Option<Vec<Vec<Comparator>>> {
 /// One set: comparators that must all hold.
 fn set(part: &str) -> Option<Vec<Comparator>> {
     let part = without_builds(part);
-    let part = hyphen(&part)?;
+    let part = hyphen(part.trim_matches(' '))?;
     let part = join_operators(&part);
     let part = join_tildes(&part);
     let part = join_carets(&part);
