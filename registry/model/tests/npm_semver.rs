@@ -19,7 +19,7 @@ use ochre_model::{Range, Version, resolve};
 use proptest::{
     prelude::*,
     sample::select,
-    test_runner::{Config, TestRunner},
+    test_runner::{Config, RngSeed, TestRunner},
 };
 use serde_json::{Value, json};
 
@@ -178,6 +178,8 @@ fn ochre_and_npm_agree_on_every_range() {
     let mut npm = Npm::start();
     let mut runner = TestRunner::new(Config {
         cases: 20_000,
+        // The same cases on every machine; another seed looks for what these do not find.
+        rng_seed: RngSeed::Fixed(20_261_121),
         failure_persistence: None,
         ..Config::default()
     });

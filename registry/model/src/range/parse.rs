@@ -104,7 +104,8 @@ fn hyphen(part: &str) -> Option<Cow<'_, str>> {
 /// `COMPARATORTRIM`: `> 1.2.3` becomes `>1.2.3`.
 fn join_operators(part: &str) -> String {
     let bytes = part.as_bytes();
-    let spaces = |at: usize| bytes[at..].iter().take_while(|byte| **byte == b' ').count();
+    // One at most, as in npm: there can be more where build metadata was.
+    let spaces = |at: usize| usize::from(bytes.get(at) == Some(&b' '));
     let mut joined = String::with_capacity(part.len());
     let mut at = 0;
     while at < part.len() {
@@ -133,8 +134,8 @@ fn join_tildes(part: &str) -> String {
         joined.push_str(&rest[..=at]);
         rest = &rest[at + 1..];
         let after = rest.strip_prefix('>').unwrap_or(rest);
-        if after.starts_with(' ') {
-            rest = after.trim_start_matches(' ');
+        if let Some(after) = after.strip_prefix(' ') {
+            rest = after;
         }
     }
     joined + rest
