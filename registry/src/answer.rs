@@ -3,7 +3,7 @@
 use actix_web::{
     HttpRequest, HttpResponse, HttpResponseBuilder,
     http::{
-        StatusCode,
+        Method, StatusCode,
         header::{
             CACHE_CONTROL, CONTENT_TYPE, ETAG, HeaderMap, HeaderName, HeaderValue, IF_NONE_MATCH,
             RETRY_AFTER, SET_COOKIE, VARY,
@@ -293,7 +293,8 @@ fn is_fresh(request: &HttpRequest, tag: &str) -> bool {
             .split(',')
             .any(|part| part.trim().eq_ignore_ascii_case("no-cache"))
     });
-    !reloads && header(&IF_NONE_MATCH).is_some_and(|given| etag::matches(given, tag))
+    let is_read = matches!(*request.method(), Method::GET | Method::HEAD);
+    is_read && !reloads && header(&IF_NONE_MATCH).is_some_and(|given| etag::matches(given, tag))
 }
 
 fn builder(status: u16) -> HttpResponseBuilder {

@@ -36,7 +36,7 @@ use crate::{
 };
 
 /// Longest wait for the first read of the manifest before the node serves without it.
-const FIRST_READ: Duration = Duration::from_secs(10);
+const FIRST_READ: Duration = Duration::from_secs(3);
 
 /// A node, bound and ready to serve.
 #[derive(Debug)]
@@ -119,11 +119,12 @@ impl App {
         let store = open(&settings, &clock, &metrics)
             .map_err(Box::new)
             .map_err(BuildError::Store)?;
-        let gate = WriteGate::test(&store).await;
         let stop = CancellationToken::new();
         let tasks = TaskTracker::new();
-        let replica = replicate(&store, &settings, (&tasks, &stop)).await;
-
+        let (gate, replica) = tokio::join!(
+            WriteGate::test(&store),
+            replicate(&store, &settings, (&tasks, &stop))
+        );
         let parts = assemble(&settings, &replica, (store, clock, metrics, gate))?;
         let task_parts = TaskParts {
             watch: replica.watch.clone(),
@@ -179,7 +180,12 @@ impl App {
             tokio::time::sleep(http.drain_delay).await;
             handle.stop(true).await;
         };
-        let (served, ()) = tokio::join!(server, drain);
+        // A server that fails ends by itself, without a signal.
+        let mut server = std::pin::pin!(server);
+        let served = tokio::select! {
+            served = &mut server => served,
+            () = drain => server.await,
+        };
         if !parts.store.committer().drain(http.shutdown_timeout).await {
             tracing::error!("a publish did not finish in time; another node will finish it");
         }

@@ -32,3 +32,4 @@ mod etag;
 mod handlers;
 mod json_object;
 mod server;
+mod unread;

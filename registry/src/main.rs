@@ -54,7 +54,7 @@ enum TemplateCommand {
 #[tokio::main]
 async fn main() -> ExitCode {
     let arguments = Arguments::parse();
-    let settings = match settings::load(arguments.config.as_deref(), std::env::vars()) {
+    let settings = match settings::load(arguments.config.as_deref(), environment()) {
         Ok(mut settings) => {
             settings.http.listen = arguments.listen.unwrap_or(settings.http.listen);
             settings
@@ -77,6 +77,12 @@ async fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => fail(1, error.as_ref()),
     }
+}
+
+/// The variables that are text; others are none of ours.
+fn environment() -> impl Iterator<Item = (String, String)> {
+    std::env::vars_os()
+        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
 }
 
 async fn run(settings: Settings) -> anyhow::Result<()> {

@@ -33,6 +33,7 @@ pub struct Metrics {
     publish_aborted: IntCounter,
     driver_queue_depth: IntGauge,
     driver_abandoned: IntGauge,
+    integrity_failures: IntCounter,
     catalog_age: IntGauge,
     catalog_components: IntGauge,
     catalog_versions: IntGauge,
@@ -94,6 +95,9 @@ impl Metrics {
             changes: families.counters(
                 "ochre_changes_total: Changes of the catalog seen",
                 &["kind"],
+            )?,
+            integrity_failures: families.counter(
+                "ochre_integrity_failures_total: Files in the store that are not the published ones",
             )?,
             driver_queue_depth: families
                 .gauge("ochre_driver_queue_depth: Calls that wait for the JavaScript engine")?,
@@ -198,6 +202,10 @@ impl StoreObserver for Metrics {
         self.store_duration
             .with_label_values(&[operation])
             .observe(elapsed.as_secs_f64());
+    }
+
+    fn integrity_failed(&self) {
+        self.integrity_failures.inc();
     }
 }
 

@@ -20,12 +20,14 @@ use actix_web::{
 
 use crate::{
     error::ApiError, extract, metrics::Metrics, readiness::Readiness, settings::CorsSettings,
+    unread::SharedBody,
 };
 
 /// Header values that are the same for every answer.
 #[derive(Debug)]
 pub struct Edge {
     url_max: usize,
+    headers_max: usize,
     any_origin: bool,
     origins: Vec<String>,
     headers: HeaderValue,
@@ -40,7 +42,7 @@ pub struct Edge {
 /// As the service behind it.
 pub async fn finish(
     (edge, readiness): (web::Data<Edge>, web::Data<Readiness>),
-    request: ServiceRequest,
+    mut request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<impl MessageBody>, Error> {
     let started = Instant::now();
@@ -54,14 +56,23 @@ pub async fn finish(
             "url_too_long",
             format!("URL is longer than {} bytes", edge.url_max),
         ))
+    } else if headers_length(request.headers()) > edge.headers_max {
+        Some(ApiError::new(
+            StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
+            "headers_too_large",
+            format!("request headers are longer than {} bytes", edge.headers_max),
+        ))
     } else {
         (!extract::is_well_formed(request.uri().path())).then(extract::malformed_url)
     };
-    let mut response = match refused {
-        Some(error) => request
-            .into_response(error.error_response())
-            .map_into_right_body(),
-        None => next.call(request).await?.map_into_left_body(),
+    let body = SharedBody::share(&mut request);
+    let response = match refused {
+        Some(error) => request.into_response(error.error_response()),
+        None => next.call(request).await?.map_into_boxed_body(),
+    };
+    let mut response = match body {
+        Some(body) => body.hold(response),
+        None => response,
     };
     if readiness.is_draining() {
         let head = response.response_mut().head_mut();
@@ -79,13 +90,18 @@ pub async fn finish(
 // === impl Edge ===
 
 impl Edge {
-    /// Prepares header values; `url_max` in bytes.
-    pub fn new(cors: &CorsSettings, url_max: usize, metrics: Arc<Metrics>) -> Self {
+    /// Prepares header values; longest URL and longest headers in bytes.
+    pub fn new(
+        cors: &CorsSettings,
+        (url_max, headers_max): (usize, usize),
+        metrics: Arc<Metrics>,
+    ) -> Self {
         let value = |text: &str| {
             HeaderValue::from_str(text).unwrap_or_else(|_| HeaderValue::from_static(""))
         };
         Self {
             url_max,
+            headers_max,
             any_origin: cors.origins.iter().any(|origin| origin == "*"),
             origins: cors.origins.clone(),
             headers: value(&cors.headers.join(", ")),
@@ -141,6 +157,14 @@ impl Edge {
             "answered a request"
         );
     }
+}
+
+/// Bytes of all names and values.
+fn headers_length(headers: &HeaderMap) -> usize {
+    headers
+        .iter()
+        .map(|(name, value)| name.as_str().len() + value.len() + 4)
+        .sum()
 }
 
 /// A short, closed set of names for the patterns of `routes`.

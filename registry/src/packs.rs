@@ -5,9 +5,9 @@ mod npm;
 use std::{
     collections::BTreeMap,
     sync::{Arc, Mutex, PoisonError},
+    time::{Duration, Instant},
 };
 
-use arc_swap::ArcSwap;
 use bytes::Bytes;
 use ochre_engine::{
     script::Script,
@@ -15,7 +15,7 @@ use ochre_engine::{
 };
 use ochre_store::ComponentStore;
 use serde::{Deserialize, Serialize};
-use tokio::sync::Semaphore;
+use serde_json::json;
 
 use crate::telemetry::Chain;
 
@@ -28,6 +28,12 @@ const KNOWN: [&str; 3] = [
     "oc-template-handlebars",
     "oc-template-jade",
 ];
+
+/// Longest time to load or install a pack while a caller waits for it.
+const LOAD_MAX: Duration = Duration::from_secs(15);
+
+/// Time after a failure before a pack is tried again.
+const RETRY_AFTER: Duration = Duration::from_secs(5);
 
 /// File of a pack that tells what it is.
 const MANIFEST: &str = "pack.json";
@@ -52,8 +58,9 @@ pub struct Packs {
     store: ComponentStore,
     settings: TemplateSettings,
     loaded: Mutex<BTreeMap<String, Arc<TemplatePack>>>,
-    infos: ArcSwap<Bytes>,
-    loading: Semaphore,
+    infos: Bytes,
+    /// When the last attempt to load a pack failed; held while one is being loaded.
+    failed: tokio::sync::Mutex<Option<Instant>>,
 }
 
 /// Why a pack cannot be installed.
@@ -77,6 +84,12 @@ pub enum PackError {
     /// It is not in the store, and is not fetched without being asked to.
     #[error("it is not installed: run `ochre-registry templates add {0}`")]
     NotInstalled(&'static str),
+    /// An attempt a moment ago failed.
+    #[error("template pack could not be loaded a moment ago")]
+    FailedBefore,
+    /// The store or the npm registry takes too long.
+    #[error("template pack was not loaded in time")]
+    TooSlow,
     /// The manifest of the pack in the store is none.
     #[error("manifest of the template pack cannot be understood")]
     Manifest(#[source] serde_json::Error),
@@ -91,13 +104,12 @@ impl Packs {
     /// Knows the built-in packs; others are looked for when they are needed.
     pub fn new(store: ComponentStore, settings: TemplateSettings) -> Self {
         let es6 = template::es6();
-        let loaded = BTreeMap::from([(es6.template_type.to_string(), es6)]);
         Self {
             store,
             settings,
-            infos: ArcSwap::from_pointee(infos(&loaded)),
-            loaded: Mutex::new(loaded),
-            loading: Semaphore::new(1),
+            infos: infos(&es6),
+            loaded: Mutex::new(BTreeMap::from([(es6.template_type.to_string(), es6)])),
+            failed: tokio::sync::Mutex::new(None),
         }
     }
 
@@ -106,33 +118,53 @@ impl Packs {
         KNOWN.contains(&template_type) || self.loaded(template_type).is_some()
     }
 
-    /// `context.templates` as JSON text: type, version and externals of each pack in memory.
-    pub fn infos(&self) -> Arc<Bytes> {
-        self.infos.load_full()
+    /// `context.templates` as JSON text: type, version and externals of every type rendered here.
+    pub fn infos(&self) -> &Bytes {
+        &self.infos
     }
 
-    /// The pack of a type, installed on the way when that is allowed.
+    /// Whether views of this type can be rendered once their pack is there.
+    pub fn has_spec(&self, template_type: &str) -> bool {
+        spec(template_type).is_some()
+    }
+
+    /// The pack of a type, if it is in memory.
+    pub fn loaded(&self, template_type: &str) -> Option<Arc<TemplatePack>> {
+        self.lock().get(template_type).map(Arc::clone)
+    }
+
+    /// The pack of a type: from memory, the store, or installed when that is allowed.
     ///
-    /// `None` when there is none; the reason is in the log.
-    pub async fn get(&self, template_type: &str) -> Option<Arc<TemplatePack>> {
+    /// Concurrent callers share one attempt; after a failure the next attempt is some seconds off.
+    ///
+    /// # Errors
+    ///
+    /// [`PackError`].
+    pub async fn get(&self, template_type: &str) -> Result<Arc<TemplatePack>, PackError> {
+        let spec =
+            spec(template_type).ok_or_else(|| PackError::Unknown(template_type.to_owned()))?;
+        // One at a time: whoever waited finds what the one before it loaded, or that it failed.
+        let mut failed = self.failed.lock().await;
         if let Some(pack) = self.loaded(template_type) {
-            return Some(pack);
+            return Ok(pack);
         }
-        let spec = spec(template_type)?;
-        // One at a time: whoever waited finds what the one before it loaded.
-        let _permit = self.loading.acquire().await.ok()?;
-        if let Some(pack) = self.loaded(template_type) {
-            return Some(pack);
+        if failed.is_some_and(|at| at.elapsed() < RETRY_AFTER) {
+            return Err(PackError::FailedBefore);
         }
-        match self.load(spec).await {
-            Ok(pack) => Some(self.keep(pack)),
+        let loaded = tokio::time::timeout(LOAD_MAX, self.load(spec)).await;
+        match loaded.unwrap_or(Err(PackError::TooSlow)) {
+            Ok(pack) => {
+                *failed = None;
+                Ok(self.keep(pack))
+            }
             Err(error) => {
+                *failed = Some(Instant::now());
                 tracing::error!(
                     template.r#type = template_type,
                     error = %Chain(&error),
-                    "template pack was not loaded; its components cannot be rendered"
+                    "template pack was not loaded; its components cannot be rendered now"
                 );
-                None
+                Err(error)
             }
         }
     }
@@ -208,14 +240,9 @@ impl Packs {
         Ok(())
     }
 
-    fn loaded(&self, template_type: &str) -> Option<Arc<TemplatePack>> {
-        self.lock().get(template_type).map(Arc::clone)
-    }
-
     fn keep(&self, pack: Arc<TemplatePack>) -> Arc<TemplatePack> {
-        let mut loaded = self.lock();
-        loaded.insert(pack.template_type.to_string(), Arc::clone(&pack));
-        self.infos.store(Arc::new(infos(&loaded)));
+        let template_type = pack.template_type.to_string();
+        self.lock().insert(template_type, Arc::clone(&pack));
         pack
     }
 
@@ -235,17 +262,20 @@ fn key(spec: &PackSpec, file: &str) -> String {
     format!("{}/{}/{file}", spec.template_type, spec.version)
 }
 
-fn infos(packs: &BTreeMap<String, Arc<TemplatePack>>) -> Bytes {
-    let infos: Vec<_> = packs
-        .values()
-        .map(|pack| {
-            serde_json::json!({
-                "type": pack.template_type,
-                "version": pack.version,
-                "externals": pack.externals,
-            })
+fn infos(es6: &TemplatePack) -> Bytes {
+    let es6 = json!({
+        "type": es6.template_type,
+        "version": es6.version,
+        "externals": es6.externals,
+    });
+    let others = PACKS.iter().map(|spec| {
+        json!({
+            "type": spec.template_type,
+            "version": spec.template_version,
+            "externals": spec.externals(),
         })
-        .collect();
+    });
+    let infos: Vec<_> = std::iter::once(es6).chain(others).collect();
     serde_json::to_vec(&infos).unwrap_or_default().into()
 }
 

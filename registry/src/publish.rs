@@ -10,7 +10,7 @@ use ochre_cdn_sync::Watch;
 use ochre_model::{Clock, ComponentId, PackageJson, Version};
 use ochre_package::Package;
 use ochre_store::{ComponentStore, PublishRelease, StoreChange};
-use tokio::sync::{Semaphore, SemaphorePermit};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, SemaphorePermit};
 
 use crate::{
     assets::Assets,
@@ -33,6 +33,7 @@ pub struct Publisher {
     metrics: Arc<Metrics>,
     settings: PublishSettings,
     oc_version: Version,
+    uploads: Arc<Semaphore>,
     turns: Semaphore,
     gate: Arc<WriteGate>,
 }
@@ -79,6 +80,7 @@ impl Publisher {
     /// Puts the parts together.
     pub fn new(parts: PublisherParts, settings: PublishSettings) -> Self {
         Self {
+            uploads: Arc::new(Semaphore::new(settings.uploads_max)),
             turns: Semaphore::new(settings.concurrency),
             store: parts.store,
             watch: parts.watch,
@@ -94,6 +96,19 @@ impl Publisher {
     /// Limits of an upload.
     pub fn upload_max(&self) -> u64 {
         self.settings.upload_max.as_u64()
+    }
+
+    /// Leave to receive an upload; it is held until the publish is answered.
+    ///
+    /// # Errors
+    ///
+    /// When as many uploads as may be are on their way for too long.
+    pub async fn admit(&self) -> Result<OwnedSemaphorePermit, PublishFailure> {
+        let permit = Arc::clone(&self.uploads).acquire_owned();
+        match tokio::time::timeout(self.settings.queue_timeout, permit).await {
+            Ok(Ok(permit)) => Ok(permit),
+            Ok(Err(_)) | Err(_) => Err(PublishFailure::too_many()),
+        }
     }
 
     /// Publishes one release, or says in OC's words why not.

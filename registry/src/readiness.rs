@@ -87,10 +87,9 @@ impl Readiness {
         if !status.loaded {
             reasons.push("the shared manifest was not read yet".to_owned());
         }
-        if let Some(error) = status.last_error {
-            reasons.push(format!(
-                "the last poll of the shared manifest failed: {error}"
-            ));
+        if status.last_error.is_some() {
+            reasons
+                .push("the last poll of the shared manifest failed; the log says why".to_owned());
         }
         let more = status.alerts.len().saturating_sub(ALERTS_MAX);
         reasons.extend(status.alerts.into_iter().take(ALERTS_MAX));

@@ -19,7 +19,11 @@ use sha2::{Digest, Sha256};
 use tokio::sync::Semaphore;
 use tracing::instrument;
 
-use crate::{metrics::Metrics, packs::Packs, public_path::PublicPaths};
+use crate::{
+    metrics::Metrics,
+    packs::{PackError, Packs},
+    public_path::PublicPaths,
+};
 
 /// One release, ready to serve.
 #[derive(Debug)]
@@ -32,6 +36,8 @@ pub struct Release {
     pub template_type: Arc<str>,
     /// Whether the registry knows the template type at all.
     pub is_template_known: bool,
+    /// The pack that renders the view was not in memory when the release was loaded.
+    pub is_pack_missing: bool,
     /// Provider and view.
     pub program: Arc<Program>,
     /// URL of the release's folder as components see it (no `https:`).
@@ -40,14 +46,21 @@ pub struct Release {
     pub template_url: String,
     /// `context.env` as JSON text.
     pub environment: Bytes,
-    /// `.env` is declared, but is not in the store.
-    pub is_env_missing: bool,
-    /// `server.js` is declared, but is not in the store.
-    pub is_provider_missing: bool,
+    /// What its provider needs and the store does not have.
+    pub missing: Option<MissingFile>,
     /// Calls of this release that may run at once.
     pub permits: Arc<Semaphore>,
     /// Bytes of its files, for the cache.
     weight: u32,
+}
+
+/// A file that `package.json` declares and the store does not have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MissingFile {
+    /// `.env`.
+    Environment,
+    /// `server.js`.
+    Provider,
 }
 
 /// Loads releases and keeps them, by bytes; concurrent loads of one release are one.
@@ -61,6 +74,17 @@ pub struct Releases {
     deadline: Duration,
     cache: Cache<ComponentId, Arc<Release>>,
     metrics: Arc<Metrics>,
+}
+
+/// Why a view cannot be rendered now.
+#[derive(Debug, thiserror::Error)]
+pub enum ViewError {
+    /// What renders its type is not to be had.
+    #[error("template pack is not to be had")]
+    Pack(#[source] PackError),
+    /// The release itself is not.
+    #[error("release is not to be had")]
+    Release(#[source] Arc<ReadError>),
 }
 
 /// What [`Releases`] is built from.
@@ -122,18 +146,37 @@ impl Releases {
         }
     }
 
+    /// The release with what renders its view: loads the pack, or installs it, where it is missing.
+    ///
+    /// # Errors
+    ///
+    /// [`ViewError`].
+    pub async fn with_view(&self, release: Arc<Release>) -> Result<Arc<Release>, ViewError> {
+        if !release.is_pack_missing {
+            return Ok(release);
+        }
+        self.packs
+            .get(&release.template_type)
+            .await
+            .map_err(ViewError::Pack)?;
+        self.cache.invalidate(&release.id).await;
+        self.get(&release.id).await.map_err(ViewError::Release)
+    }
+
     #[instrument(skip_all, fields(component.name = %id.name, component.version = %id.version))]
     async fn load(&self, id: &ComponentId) -> Result<Arc<Release>, ReadError> {
         let files = self.store.read_release(id).await?;
         let template = &files.manifest.oc().files.template;
         let template_type = mapped_type(&template.template_type);
-        let pack = self.packs.get(&template_type).await;
+        let pack = self.packs.loaded(&template_type);
+        let is_pack_missing = pack.is_none() && self.packs.has_spec(&template_type);
         let is_template_known = pack.is_some() || self.packs.is_known(&template_type);
         Ok(Arc::new(self.build(
             id,
             files,
             &template_type,
             Prepared {
+                is_pack_missing,
                 pack,
                 is_template_known,
             },
@@ -149,8 +192,12 @@ impl Releases {
     ) -> Release {
         let oc_files = &files.manifest.oc().files;
         let own = files.env.as_deref().map(dotenv::parse).unwrap_or_default();
-        let is_env_missing = oc_files.env.is_some() && files.env.is_none();
-        let is_provider_missing = oc_files.data_provider.is_some() && files.server.is_none();
+        let missing = if oc_files.env.is_some() && files.env.is_none() {
+            Some(MissingFile::Environment)
+        } else {
+            let is_missing = oc_files.data_provider.is_some() && files.server.is_none();
+            is_missing.then_some(MissingFile::Provider)
+        };
         let environment = merged(&self.environment, &own);
         let program = program(id, &files, &environment, prepared.pack);
         let weight = [&files.template, &files.server, &files.env]
@@ -162,12 +209,12 @@ impl Releases {
         Release {
             template_type: Arc::from(template_type),
             is_template_known: prepared.is_template_known,
+            is_pack_missing: prepared.is_pack_missing,
             program: Arc::new(program),
             static_path: self.paths.file(id, "").replacen("https:", "", 1),
             template_url: self.paths.file(id, "template.js"),
             environment: serde_json::to_vec(&environment).unwrap_or_default().into(),
-            is_env_missing,
-            is_provider_missing,
+            missing,
             permits: Arc::new(Semaphore::new(self.concurrency)),
             weight: u32::try_from(weight).unwrap_or(u32::MAX),
             manifest: files.manifest,
@@ -178,6 +225,7 @@ impl Releases {
 
 /// What rendering a type needs, looked up before the release is built.
 struct Prepared {
+    is_pack_missing: bool,
     pack: Option<Arc<TemplatePack>>,
     is_template_known: bool,
 }

@@ -146,6 +146,7 @@ impl Renderer {
 
     /// Renders one component for one caller; every failure is an answer.
     #[instrument(
+        level = "debug",
         skip_all,
         fields(component.name = %request.name, component.requested = %request.version,
             component.version = Empty, render.mode = Empty)
@@ -195,7 +196,11 @@ impl Renderer {
                 version: release.id.version.to_string(),
             }));
         }
-        let prepared = self.prepare(request, release)?;
+        let mut prepared = self.prepare(request, release)?;
+        if prepared.mode == RenderMode::Rendered {
+            let with_view = self.releases.with_view(prepared.release).await;
+            prepared.release = with_view.map_err(|error| RenderFailure::no_view(&error))?;
+        }
         *mode = prepared.mode.as_str();
         Span::current().record("render.mode", *mode);
         let success = self.execute(request, prepared).await?;
@@ -293,8 +298,8 @@ impl Renderer {
         let release = &prepared.release;
         let has_provider = release.manifest.oc().files.data_provider.is_some()
             && self.options.settings.data_provider;
-        if has_provider && (release.is_env_missing || release.is_provider_missing) {
-            return Err(RenderFailure::unresolved(release.is_env_missing));
+        if let Some(missing) = release.missing.filter(|_| has_provider) {
+            return Err(RenderFailure::unresolved(missing));
         }
         if prepared.mode == RenderMode::Rendered && release.program.view.is_none() {
             return Err(RenderFailure::unknown_template(&release.template_type));
@@ -437,7 +442,7 @@ impl Renderer {
             parameters: &prepared.parameters,
             release: &prepared.release,
             base_url: &self.options.base_url,
-            templates: &self.packs.infos(),
+            templates: self.packs.infos(),
         })
     }
 }

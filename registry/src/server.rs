@@ -113,7 +113,7 @@ impl Shared {
             parts: parts.clone(),
             edge: Arc::new(Edge::new(
                 &settings.cors,
-                bytes(http.url_max),
+                (bytes(http.url_max), bytes(http.headers_max)),
                 Arc::clone(&parts.metrics),
             )),
             body_limits: BodyLimits {
@@ -124,6 +124,7 @@ impl Shared {
                 entries: http.batch_max,
                 concurrency: http.batch_concurrency,
                 deadline: http.batch_deadline,
+                output: bytes(http.batch_output_max),
             },
             extract: ExtractSettings {
                 withheld_headers: withheld

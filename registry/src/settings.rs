@@ -24,6 +24,9 @@ use crate::{
     telemetry::TelemetrySettings,
 };
 
+/// Longest package that a release object can hold and be read from again.
+const UNPACKED_MAX: ByteSize = ByteSize::mib(400);
+
 /// Most threads of one kind.
 const THREADS_MAX: usize = 512;
 
@@ -80,6 +83,8 @@ pub struct TaskSettings {
 pub struct PublishSettings {
     /// Longest upload, in bytes; more is answered 413.
     pub upload_max: ByteSize,
+    /// Uploads at once; more wait, up to `queue_timeout`.
+    pub uploads_max: usize,
     /// Publishes at once; more wait, up to `queue_timeout`.
     pub concurrency: usize,
     /// How long a publish may wait for its turn; then 503.
@@ -96,6 +101,7 @@ pub struct PublishSettings {
 #[serde(default, deny_unknown_fields)]
 pub struct RenderSettings {
     /// `context.env` and `process.env` of every component.
+    #[serde(serialize_with = "names_only")]
     pub env: BTreeMap<String, Value>,
     /// Response headers of components dropped when the requested version is not exact.
     pub skip_headers_on_weak_version: Vec<String>,
@@ -176,6 +182,7 @@ impl Settings {
             ("http.batch_concurrency", self.http.batch_concurrency),
             ("http.connections_max", self.http.connections_max),
             ("publish.concurrency", self.publish.concurrency),
+            ("publish.uploads_max", self.publish.uploads_max),
             ("render.nesting_max", self.render.nesting_max),
             (
                 "render.component_concurrency",
@@ -193,6 +200,12 @@ impl Settings {
             if value > THREADS_MAX {
                 problems.push(format!("`{key}` is {value}: give at most {THREADS_MAX}"));
             }
+        }
+        if self.publish.archive.unpacked.as_u64() > UNPACKED_MAX.as_u64() {
+            problems.push(format!(
+                "`publish.archive.unpacked` is {}: give at most {UNPACKED_MAX}",
+                self.publish.archive.unpacked
+            ));
         }
         if let Some(url) = &self.templates.npm_registry
             && url::Url::parse(url).is_err()
@@ -214,6 +227,14 @@ impl Settings {
     }
 }
 
+/// Values given to components may be secrets: only their names are printed.
+fn names_only<S: serde::Serializer>(
+    env: &BTreeMap<String, Value>,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    serializer.collect_map(env.keys().map(|name| (name, "(secret)")))
+}
+
 // === defaults ===
 
 impl Default for TaskSettings {
@@ -228,6 +249,7 @@ impl Default for PublishSettings {
     fn default() -> Self {
         Self {
             upload_max: ByteSize::mib(50),
+            uploads_max: 32,
             concurrency: 8,
             queue_timeout: Duration::from_secs(20),
             strict_cli_version: false,

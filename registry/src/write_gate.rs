@@ -8,10 +8,10 @@ use ochre_store::{ComponentStore, ProbeError};
 use crate::telemetry::Chain;
 
 /// Longest self-test that the start of a node waits for.
-const FIRST_TEST: Duration = Duration::from_secs(10);
+const FIRST_TEST: Duration = Duration::from_secs(3);
 
-/// Time between two self-tests of a store that did not answer.
-const RETRY_AFTER: Duration = Duration::from_secs(2);
+/// Shortest and longest time between two self-tests of a store that did not answer.
+const RETRY_AFTER: (Duration, Duration) = (Duration::from_secs(1), Duration::from_mins(1));
 
 /// What is known of the store.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -45,8 +45,10 @@ impl WriteGate {
 
     /// Tests the store until it is known, then ends.
     pub async fn settle(self: Arc<Self>, store: ComponentStore) {
+        let (mut pause, longest) = RETRY_AFTER;
         while *self.state() == WriteState::Unknown {
-            tokio::time::sleep(RETRY_AFTER).await;
+            tokio::time::sleep(pause).await;
+            pause = (pause * 2).min(longest);
             self.ask(&store).await;
         }
     }

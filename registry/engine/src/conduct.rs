@@ -13,8 +13,9 @@ use crate::driver::Program;
 /// Suspension after the first strike; each further one doubles it.
 const SUSPENSION: Duration = Duration::from_millis(250);
 
-/// Longest suspension.
-const SUSPENSION_MAX: Duration = Duration::from_mins(5);
+/// Longest suspension: short, because one caller's requests suspend the program for all callers;
+/// what protects other programs is that this one keeps to one thread.
+const SUSPENSION_MAX: Duration = Duration::from_secs(2);
 
 /// Time without a strike, from the end of a suspension, after which strikes are forgotten.
 const FORGOTTEN_AFTER: Duration = Duration::from_mins(1);

@@ -115,6 +115,14 @@ pub enum PackError {
 }
 
 impl PackSpec {
+    /// Scripts a browser needs to render this type.
+    pub fn externals(&self) -> Vec<External> {
+        match self.template_type {
+            HANDLEBARS => handlebars_externals(),
+            _ => Vec::new(),
+        }
+    }
+
     /// The manifest of this pack with `runtime` as the content of its file.
     pub fn manifest(&self, runtime: &Script) -> PackManifest {
         PackManifest {
@@ -179,12 +187,16 @@ pub fn handlebars(version: &str, runtime: Script) -> Arc<TemplatePack> {
         version: version.into(),
         runtime: Some(runtime),
         adapter: Script::new("ochre:handlebars", include_str!("template/handlebars.js")),
-        externals: vec![External {
-            global: "Handlebars".into(),
-            name: "handlebars".to_owned(),
-            url: "https://unpkg.com/handlebars@4.7.7/dist/handlebars.runtime.min.js".to_owned(),
-        }],
+        externals: handlebars_externals(),
     })
+}
+
+fn handlebars_externals() -> Vec<External> {
+    vec![External {
+        global: "Handlebars".into(),
+        name: "handlebars".to_owned(),
+        url: "https://unpkg.com/handlebars@4.7.7/dist/handlebars.runtime.min.js".to_owned(),
+    }]
 }
 
 #[cfg(test)]

@@ -18,6 +18,12 @@ use crate::{
     render::{RenderRequest, Renderer, Rendering},
 };
 
+/// Told of an entry that was not finished when the batch's time was over.
+const LATE: &str = "component was not rendered within the batch's deadline";
+
+/// Told of an entry past the longest answer.
+const TOO_LARGE: &str = "the batch's answer is too large; ask for fewer components at once";
+
 /// Limits of a batch.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct BatchLimits {
@@ -27,6 +33,8 @@ pub(crate) struct BatchLimits {
     pub(crate) concurrency: usize,
     /// Longest time for all of them.
     pub(crate) deadline: Duration,
+    /// Longest answer, in bytes; entries past it are refused in their place.
+    pub(crate) output: usize,
 }
 
 /// One entry of a batch, as the caller wrote it.
@@ -40,6 +48,7 @@ struct Entry {
 /// A batch, as the caller wrote it.
 struct Batch {
     entries: Vec<Entry>,
+    shared: Parameters,
     omit_href: bool,
 }
 
@@ -64,17 +73,19 @@ pub(crate) async fn post(
     };
     let deadline = Instant::now() + limits.deadline;
     let caller = Arc::new(caller);
-    let nesting = renderer.outermost();
     let renderings: Vec<(Entry, Option<Rendering>)> = stream::iter(batch.entries)
-        .map(|entry| {
+        .map(|mut entry| {
+            // Merged when its turn has come: a hundred copies of what is shared are too many.
+            let mut parameters = batch.shared.clone();
+            parameters.overlay(&std::mem::take(&mut entry.parameters));
             let asked = RenderRequest {
                 name: entry.name.clone(),
                 version: entry.version.clone(),
-                parameters: entry.parameters.clone(),
+                parameters,
                 action: entry.action.clone(),
                 omit_href: batch.omit_href,
                 caller: Arc::clone(&caller),
-                nesting: nesting.clone(),
+                nesting: renderer.outermost(),
             };
             let renderer = renderer.clone().into_inner();
             async move {
@@ -88,7 +99,7 @@ pub(crate) async fn post(
     Ok(respond(
         &request,
         &renderings,
-        renderer.base_url(),
+        (renderer.base_url(), limits.output),
         &**clock,
     ))
 }
@@ -96,7 +107,7 @@ pub(crate) async fn post(
 fn respond(
     request: &HttpRequest,
     renderings: &[(Entry, Option<Rendering>)],
-    base_url: &str,
+    (base_url, output_max): (&str, usize),
     clock: &dyn Clock,
 ) -> HttpResponse {
     let unserializable = renderings
@@ -116,7 +127,11 @@ fn respond(
         if index > 0 {
             body.push(b',');
         }
-        body.extend_from_slice(&entry_body(entry, rendering.as_ref(), base_url));
+        if body.len() > output_max {
+            body.extend_from_slice(&refused(entry, 500, "BATCH_TOO_LARGE", TOO_LARGE));
+        } else {
+            body.extend_from_slice(&entry_body(entry, rendering.as_ref(), base_url));
+        }
     }
     body.push(b']');
     let mut response = answer::json(request, Bytes::from(body));
@@ -157,7 +172,7 @@ fn labels(renderings: &[(Entry, Option<Rendering>)]) -> String {
 
 fn entry_body(entry: &Entry, rendering: Option<&Rendering>, base_url: &str) -> Bytes {
     let Some(rendering) = rendering else {
-        return late(entry);
+        return refused(entry, 504, "BATCH_TIMEOUT", LATE);
     };
     let response = answer::body(rendering, base_url);
     let mut object = JsonObject::with_capacity(response.len() + 128);
@@ -206,18 +221,15 @@ fn add_cookies(object: &mut JsonObject, cookies: &[ochre_engine::driver::Cookie]
     object.member("cookies", &cookies);
 }
 
-/// An entry that was not finished when the batch's time was over.
-fn late(entry: &Entry) -> Bytes {
+/// An entry that is answered in its place without having been rendered in time or in size.
+fn refused(entry: &Entry, status: u16, code: &str, error: &str) -> Bytes {
     let mut response = JsonObject::with_capacity(128);
-    response.member("code", "BATCH_TIMEOUT");
-    response.member(
-        "error",
-        "component was not rendered within the batch's deadline",
-    );
+    response.member("code", code);
+    response.member("error", error);
     response.member("name", &entry.name);
     response.member("requestVersion", &entry.version);
     let mut object = JsonObject::with_capacity(256);
-    object.member("status", &504);
+    object.member("status", &status);
     object.raw_member("response", &response.finish());
     object.finish()
 }
@@ -266,24 +278,22 @@ fn parse(body: Option<Value>, entries_max: usize) -> Result<Batch, String> {
         _ => Parameters::new(),
     };
     Ok(Batch {
-        entries: components
-            .into_iter()
-            .map(|component| entry(component, &shared))
-            .collect(),
+        entries: components.into_iter().map(entry).collect(),
+        shared,
         omit_href: body.get("omitHref").is_some_and(is_truthy),
     })
 }
 
-fn entry(mut component: Value, shared: &Parameters) -> Entry {
+fn entry(mut component: Value) -> Entry {
     let text = |value: &Value| match value {
         Value::String(text) => text.clone(),
         Value::Number(number) => number.to_string(),
         _ => String::new(),
     };
-    let mut merged = shared.clone();
-    if let Value::Object(own) = component["parameters"].take() {
-        merged.overlay(&Parameters::from(own));
-    }
+    let parameters = match component["parameters"].take() {
+        Value::Object(own) => Parameters::from(own),
+        _ => Parameters::new(),
+    };
     Entry {
         name: text(&component["name"]),
         version: text(&component["version"]),
@@ -291,7 +301,7 @@ fn entry(mut component: Value, shared: &Parameters) -> Entry {
             .as_str()
             .filter(|action| !action.is_empty())
             .map(String::from),
-        parameters: merged,
+        parameters,
     }
 }
 
@@ -346,7 +356,9 @@ mod tests {
         )
         .ok()
         .unwrap();
-        let (parameters, _) = batch.entries[0].parameters.to_json();
+        let mut merged = batch.shared.clone();
+        merged.overlay(&batch.entries[0].parameters);
+        let (parameters, _) = merged.to_json();
 
         assert_eq!(batch.entries[0].version, "1");
         assert_eq!(

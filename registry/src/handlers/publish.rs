@@ -1,18 +1,12 @@
 //! `PUT /{name}/{version}`: publish one release.
 
-use std::{
-    pin::Pin,
-    task::{Context, Poll},
-};
-
 use actix_http::{Response, body::BoxBody};
 use actix_multipart::Multipart;
 use actix_web::{
     HttpRequest, HttpResponse,
-    body::{BodySize, MessageBody},
     http::{
         StatusCode,
-        header::{AUTHORIZATION, HeaderValue, USER_AGENT, WWW_AUTHENTICATE},
+        header::{AUTHORIZATION, CONTENT_TYPE, HeaderValue, USER_AGENT, WWW_AUTHENTICATE},
     },
     web,
 };
@@ -52,7 +46,7 @@ pub(crate) async fn put(
     let header = |name| request.headers().get(name);
     let credentials = header(AUTHORIZATION).map(HeaderValue::as_bytes);
     let Ok(principal) = authenticator.authenticate(credentials) else {
-        return Ok(unauthorized(payload));
+        return Ok(unauthorized());
     };
     let path = path?;
     let upload_max = publisher.upload_max();
@@ -60,12 +54,9 @@ pub(crate) async fn put(
         .and_then(|value| value.to_str().ok()?.parse::<u64>().ok());
     // The envelope around the archive is short.
     if announced.is_some_and(|length| length > upload_max + 64 * 1024) {
-        return Ok(refuse_early(
-            payload,
-            &ApiError::too_large("upload", upload_max),
-        ));
+        return Err(ApiError::too_large("upload", upload_max));
     }
-    let is_multipart = header(actix_web::http::header::CONTENT_TYPE)
+    let is_multipart = header(CONTENT_TYPE)
         .and_then(|value| value.to_str().ok())
         .is_some_and(|value| {
             value
@@ -75,6 +66,10 @@ pub(crate) async fn put(
     if !is_multipart {
         return Ok(failed(&PublishFailure::not_one_package()));
     }
+    let _upload = match publisher.admit().await {
+        Ok(permit) => permit,
+        Err(failure) => return Ok(failed(&failure)),
+    };
     let multipart = Multipart::new(request.headers(), payload.into_inner());
     let limits = UploadLimits {
         length: upload_max,
@@ -109,22 +104,12 @@ fn failed(failure: &PublishFailure) -> HttpResponse {
     )
 }
 
-/// Answers 401 and lets the client read it while it may still be sending.
-fn unauthorized(payload: web::Payload) -> HttpResponse {
-    let body = Unread {
-        text: Bytes::from_static(UNAUTHORIZED),
-        _payload: payload,
-    };
-    let mut response = HttpResponse::build(StatusCode::UNAUTHORIZED)
+/// OC's answer to whoever may not publish.
+fn unauthorized() -> HttpResponse {
+    let mut response = HttpResponse::Unauthorized()
         .insert_header((WWW_AUTHENTICATE, CHALLENGE))
-        .message_body(body)
-        .map_or_else(
-            |_| HttpResponse::Unauthorized().finish(),
-            HttpResponse::map_into_boxed_body,
-        );
-    response
-        .headers_mut()
-        .remove(actix_web::http::header::CONTENT_TYPE);
+        .body(UNAUTHORIZED);
+    response.headers_mut().remove(CONTENT_TYPE);
     response
 }
 
@@ -134,49 +119,4 @@ pub(crate) fn unauthorized_head() -> Response<BoxBody> {
         .insert_header((WWW_AUTHENTICATE, CHALLENGE))
         .body(UNAUTHORIZED)
         .map_into_boxed_body()
-}
-
-fn refuse_early(payload: web::Payload, error: &ApiError) -> HttpResponse {
-    let response = actix_web::ResponseError::error_response(error);
-    response
-        .map_body(|_, body| match body.try_into_bytes() {
-            Ok(text) => Unread {
-                text,
-                _payload: payload,
-            },
-            Err(_) => Unread {
-                text: Bytes::new(),
-                _payload: payload,
-            },
-        })
-        .map_into_boxed_body()
-}
-
-/// A short answer that holds the request's unread body while it is sent.
-///
-/// The server reads on for a bounded time after such an answer, so that a client that is still
-/// sending can read it, and then closes the connection. A body that was dropped before would be
-/// read to its end, however long it is.
-struct Unread {
-    text: Bytes,
-    _payload: web::Payload,
-}
-
-impl MessageBody for Unread {
-    type Error = std::convert::Infallible;
-
-    fn size(&self) -> BodySize {
-        BodySize::Sized(self.text.len() as u64)
-    }
-
-    fn poll_next(
-        mut self: Pin<&mut Self>,
-        _context: &mut Context<'_>,
-    ) -> Poll<Option<Result<Bytes, Self::Error>>> {
-        if self.text.is_empty() {
-            Poll::Ready(None)
-        } else {
-            Poll::Ready(Some(Ok(std::mem::take(&mut self.text))))
-        }
-    }
 }

@@ -151,7 +151,8 @@ fn unpack(archive: &[u8], file: &str) -> Option<Bytes> {
 
 /// npm reads its configuration from variables in either case.
 fn from_environment() -> Option<String> {
-    std::env::vars()
+    std::env::vars_os()
+        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
         .find(|(name, value)| {
             name.eq_ignore_ascii_case("npm_config_registry") && !value.trim().is_empty()
         })

@@ -9,7 +9,11 @@ use ochre_store::ReadError;
 use serde_json::{Map, Value, json};
 
 use super::RenderRequest;
-use crate::{json_object::JsonObject, telemetry::Chain};
+use crate::{
+    json_object::JsonObject,
+    release::{MissingFile, ViewError},
+    telemetry::Chain,
+};
 
 /// A failure as callers see it.
 #[derive(Debug)]
@@ -136,11 +140,20 @@ impl RenderFailure {
         Self::new(400, "TEMPLATE_NOT_SUPPORTED", text)
     }
 
-    pub(super) fn unresolved(is_env: bool) -> Self {
-        let code = if is_env {
-            "ENV_RESOLVING_ERROR"
-        } else {
-            "DATA_RESOLVING_ERROR"
+    pub(super) fn no_view(error: &ViewError) -> Self {
+        match error {
+            ViewError::Release(error) => Self::unreadable(error),
+            ViewError::Pack(_) => Self::temporary(
+                "TEMPLATE_UNAVAILABLE",
+                "what renders this template type is not to be had now; ask unrendered, or try again",
+            ),
+        }
+    }
+
+    pub(super) fn unresolved(missing: MissingFile) -> Self {
+        let code = match missing {
+            MissingFile::Environment => "ENV_RESOLVING_ERROR",
+            MissingFile::Provider => "DATA_RESOLVING_ERROR",
         };
         Self::new(502, code, "component resolving error")
     }

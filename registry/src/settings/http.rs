@@ -56,6 +56,10 @@ pub struct HttpSettings {
     /// Longest time for a batch; entries not finished by then are answered 504 in place.
     #[serde(with = "humantime_serde")]
     pub batch_deadline: Duration,
+    /// Longest answer of a batch; entries past it are answered 500 in place.
+    pub batch_output_max: ByteSize,
+    /// Longest request head without its first line, in bytes; more is answered 431.
+    pub headers_max: ByteSize,
 }
 
 // === impl HttpSettings ===
@@ -128,6 +132,8 @@ impl Default for HttpSettings {
             batch_max: 100,
             batch_concurrency: 10,
             batch_deadline: Duration::from_secs(30),
+            batch_output_max: ByteSize::mib(32),
+            headers_max: ByteSize::kib(64),
         }
     }
 }

@@ -9,6 +9,15 @@ use super::Settings;
 /// Prefix of environment variables; `__` separates section and key.
 const PREFIX: &str = "OCHRE__";
 
+/// Sections and keys whose values are never told.
+const SECRETS: [&str; 5] = [
+    "auth",
+    "env",
+    "password",
+    "secret_access_key",
+    "access_key_id",
+];
+
 /// Most problems told at once.
 const PROBLEMS_MAX: usize = 50;
 
@@ -29,7 +38,7 @@ pub enum SettingsError {
     Malformed {
         /// The file.
         path: PathBuf,
-        /// What the parser says, with the line.
+        /// What the parser says, with the number of the line.
         problem: String,
     },
     /// Keys or values that cannot be used.
@@ -76,8 +85,18 @@ fn read(path: &Path) -> Result<Table, SettingsError> {
     text.parse::<Table>()
         .map_err(|error| SettingsError::Malformed {
             path: path.to_owned(),
-            problem: error.to_string(),
+            problem: malformed(&text, &error),
         })
+}
+
+/// What is wrong and in which line; the line itself may hold a secret.
+fn malformed(text: &str, error: &toml::de::Error) -> String {
+    let before = error
+        .span()
+        .and_then(|span| text.get(..span.start))
+        .unwrap_or_default();
+    let line = before.matches('\n').count() + 1;
+    format!("line {line}: {}", error.message())
 }
 
 fn overrides(environment: impl IntoIterator<Item = (String, String)>) -> Vec<Override> {
@@ -143,9 +162,7 @@ fn deserialize(mut table: Table, overrides: &[Override]) -> (Option<Settings>, V
             insert(&mut table, &path, Value::String(entry.text.clone()));
             continue;
         }
-        let is_secret = path
-            .last()
-            .is_some_and(|key| key.contains("secret") || key.contains("password"));
+        let is_secret = path.iter().any(|key| SECRETS.contains(&key.as_str()));
         let shown = at(&table, &path)
             .filter(|_| !is_secret)
             .map(|value| format!(" is {value}"));
@@ -155,7 +172,11 @@ fn deserialize(mut table: Table, overrides: &[Override]) -> (Option<Settings>, V
             path.join("."),
             shown.unwrap_or_default(),
             from.unwrap_or_default(),
-            error.inner().message()
+            if is_secret {
+                "this value cannot be used here"
+            } else {
+                error.inner().message()
+            }
         ));
         if !remove(&mut table, &path) {
             break;

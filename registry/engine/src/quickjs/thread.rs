@@ -64,8 +64,8 @@ impl Worker {
         let jobs = self.parts.jobs.clone();
         while !self.parts.slot.is_abandoned() {
             let next = self.schedule.next();
+            // No order of preference: timers without delay must not keep jobs waiting.
             tokio::select! {
-                biased;
                 () = tokio::time::sleep_until(next.unwrap_or_else(Instant::now)), if next.is_some() => {
                     self.run_due();
                 }
@@ -193,7 +193,8 @@ impl Worker {
     }
 
     fn run_due(&mut self) {
-        while let Some((id, due)) = self.schedule.pop(Instant::now()) {
+        let now = Instant::now();
+        while let Some((id, due)) = self.schedule.pop(now) {
             match due {
                 Due::Timer(call, timer) => self.fire(id, call, timer),
                 Due::Deadline(call) => self.expire(id, call),
