@@ -170,3 +170,49 @@ async fn headers_are_real_only_for_a_single_entry() {
         json!([{ "name": "a", "value": "b" }])
     );
 }
+
+#[tokio::test]
+async fn nested_renders_are_counted_for_each_entry() {
+    let registry = TestRegistry::start_with("[render]\nnested_renders_max = 1").await;
+    registry.publish(&TestPackage::new("inner", "1.0.0")).await;
+    let outer = TestPackage::new("outer", "1.0.0").provider(
+        "context.renderComponent('inner').then(html => callback(null, { html }), callback)",
+    );
+    registry.publish(&outer).await;
+    let body = json!({ "components": [{ "name": "outer" }, { "name": "outer" }] });
+    let request = registry
+        .request("POST", "/")
+        .header("accept", "application/vnd.oc.unrendered+json");
+
+    let answer = Answer::of(request.json(&body))
+        .await
+        .expect_status(200)
+        .json();
+
+    assert_eq!(
+        (&answer[0]["status"], &answer[1]["status"]),
+        (&json!(200), &json!(200)),
+        "{answer}"
+    );
+}
+
+#[tokio::test]
+async fn answer_has_a_limit_and_entries_past_it_are_refused_in_place() {
+    let registry = TestRegistry::start_with("[http]\nbatch_output_max = \"64KiB\"").await;
+    registry
+        .publish(&TestPackage::new("hello", "1.0.0").props("context.params"))
+        .await;
+    let entries: Vec<Value> = (0..10).map(|_| json!({ "name": "hello" })).collect();
+    let body = json!({ "components": entries, "parameters": { "long": "x".repeat(20_000) } });
+    let request = registry
+        .request("POST", "/")
+        .header("accept", "application/vnd.oc.unrendered+json");
+
+    let answer = Answer::of(request.json(&body))
+        .await
+        .expect_status(200)
+        .json();
+
+    assert_eq!(answer[0]["status"], 200);
+    assert_eq!(answer[9]["response"]["code"], "BATCH_TOO_LARGE");
+}

@@ -10,3 +10,4 @@ mod operation;
 mod protocol;
 mod publish;
 mod settings;
+mod templates;

@@ -425,3 +425,36 @@ async fn broken_upload_leaves_nothing() {
 
     registry.get("/hello").await.expect_status(200);
 }
+
+/// What is answered before the body is read ends the connection, however long the body is.
+#[tokio::test]
+async fn endless_bodies_that_nobody_wants_are_cut_off() {
+    let registry = TestRegistry::start().await;
+    let chunk = [b"10000\r\n".as_slice(), &vec![b'x'; 0x10000], b"\r\n"].concat();
+    for (path, kind, status) in [
+        ("/a/1.0.0", "text/plain", "409"),
+        ("/a/b/c/d", "text/plain", "404"),
+        ("/a", "application/json", "405"),
+    ] {
+        let mut connection = RawConnection::open(registry.address()).await;
+        let head = format!(
+            "PUT {path} HTTP/1.1\r\nHost: r\r\nTransfer-Encoding: chunked\r\nContent-Type: {kind}\r\n\r\n"
+        );
+        connection.send(head.as_bytes()).await;
+        let head = connection.read_head(SOON).await;
+        assert!(head.starts_with(&format!("HTTP/1.1 {status}")), "{head}");
+
+        let flood = async { while connection.send(&chunk).await {} };
+        ochre_tests::within("closing the connection", Duration::from_secs(30), flood).await;
+    }
+}
+
+#[tokio::test]
+async fn conditional_publish_is_answered_like_any_other() {
+    let registry = TestRegistry::start().await;
+    let request = registry.put_request("/hello/1.0.0", hello().archive());
+
+    let answer = Answer::of(request.header("if-none-match", "*")).await;
+
+    assert_eq!(answer.expect_status(200).text(), r#"{"ok":true}"#);
+}
