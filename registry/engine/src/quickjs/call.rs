@@ -30,6 +30,8 @@ pub(super) struct Running {
     pub(super) limits: Limits,
     pub(super) deadline: Instant,
     pub(super) answered: bool,
+    /// Bytes of nested renders' parameters and of fetches' bodies so far.
+    handed_over: usize,
     /// Timers and requests that are open.
     pub(super) open: usize,
     pub(super) fetches: usize,
@@ -55,6 +57,7 @@ impl Running {
             limits,
             deadline,
             answered: false,
+            handed_over: 0,
             open: 0,
             fetches: 0,
             cpu: Duration::ZERO,
@@ -64,6 +67,12 @@ impl Running {
             cookie_bytes: 0,
             overflow: None,
         }
+    }
+
+    /// Takes what the call hands to the registry, unless it is more than an answer may be long.
+    pub(super) fn hand_over(&mut self, bytes: usize) -> bool {
+        self.handed_over = self.handed_over.saturating_add(bytes);
+        self.handed_over <= self.limits.output_bytes
     }
 
     /// Takes one more timer or request, unless too many are open.

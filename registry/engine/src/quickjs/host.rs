@@ -21,6 +21,9 @@ use crate::driver::{Answer, Cookie, Failure, FetchRequest, NestedRender, Provide
 const ERROR_BYTES_MAX: usize = 16 * 1024;
 /// Longest JSON of an error that is told, in bytes.
 const ORIGINAL_BYTES_MAX: usize = 64 * 1024;
+/// Most things that JavaScript may ask of its thread without giving it back.
+const EFFECTS_MAX: usize = 16_384;
+
 /// Longest line of console output, in bytes.
 const CONSOLE_BYTES_MAX: usize = 8 * 1024;
 
@@ -251,22 +254,29 @@ fn timers(host: &Object<'_>, shared: &Rc<Shared>) -> rquickjs::Result<()> {
         open
     })?;
     let state = Rc::clone(shared);
-    define(host, "clearTimer", move |timer: u32| {
+    define(host, "clearTimer", move |ctx: Ctx<'_>, timer: u32| {
+        if state.effects.borrow().len() >= EFFECTS_MAX {
+            let text = "too many timers are cleared without a pause";
+            return Err(rquickjs::Exception::throw_range(&ctx, text));
+        }
         state.push(Effect::ClearTimer(timer));
+        Ok(())
     })
 }
 
 fn requests(host: &Object<'_>, shared: &Rc<Shared>) -> rquickjs::Result<()> {
     let state = Rc::clone(shared);
     define(host, "render", move |request: u32, items: JsString<'_>| {
-        let items = nested(&text_of(&items)?);
+        let items = text_of(&items)?;
         let call = state.current.get();
-        let open = state.with_call(call, Running::open);
+        let open = state.with_call(call, |running| {
+            running.hand_over(items.len()) && running.open()
+        });
         if open {
             state.push(Effect::Render {
                 call,
                 request,
-                items,
+                items: nested(&items),
             });
         }
         Ok::<_, rquickjs::Error>(open)
@@ -277,12 +287,16 @@ fn requests(host: &Object<'_>, shared: &Rc<Shared>) -> rquickjs::Result<()> {
         "fetch",
         move |request: u32, head: Vec<String>, body: Value<'_>| {
             let call = state.current.get();
+            let body = natives::body_of(&body)?;
+            let length = body.as_ref().map_or(0, bytes::Bytes::len);
             let open = state.with_call(call, |running| {
                 running.fetches += 1;
-                running.fetches <= running.limits.fetches && running.open()
+                running.fetches <= running.limits.fetches
+                    && running.hand_over(length)
+                    && running.open()
             });
             if open {
-                let fetch = fetch_request(head, natives::body_of(&body)?);
+                let fetch = fetch_request(head, body);
                 state.push(Effect::Fetch {
                     call,
                     request,
