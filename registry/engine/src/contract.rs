@@ -92,7 +92,7 @@ macro_rules! driver_contract {
             endless_loops_are_stopped
             other_programs_answer_meanwhile
             program_answers_again_after_it_was_stopped_and_suspended
-            what_is_handed_to_the_registry_is_bounded
+            work_without_a_pause_is_bounded
             memory_is_bounded
             recursion_is_bounded
             deep_json_is_bounded

@@ -95,12 +95,13 @@ pub async fn program_answers_again_after_it_was_stopped_and_suspended(driver: Te
     assert_eq!(model_of(outcome), json!({ "well": true }));
 }
 
-pub async fn what_is_handed_to_the_registry_is_bounded(driver: Tested) {
+pub async fn work_without_a_pause_is_bounded(driver: Tested) {
     for body in [
         "const big = 'x'.repeat(4e6); const all = [];
          for (let at = 0; at < 10; at++) all.push(context.renderComponent('a', { parameters: { big } }));
          Promise.all(all).then(() => callback(null, { well: true }), callback);",
         "const timer = setTimeout(() => {}, 1e6); for (;;) timer.refresh();",
+        "callback(null, { text: ('a' + '\\u0301\\u0323'.repeat(250000)).normalize('NFD') });",
     ] {
         let (failure, _) = fails(&driver, body).await;
         assert!(matches!(failure, Failure::Provider(_)), "{body}: {failure:?}");

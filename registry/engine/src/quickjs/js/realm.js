@@ -20,10 +20,10 @@
   // or an array-like object would keep them busy for hours. Dense arrays end at the heap limit.
   const LONGEST = 2 ** 25;
   const apply = Reflect.apply;
-  const guard = (owner, name, native, lengthOf) => {
+  const guard = (owner, name, native, lengthOf, longest = LONGEST) => {
     const guarded = {
       [name]() {
-        if (lengthOf(this, arguments) > LONGEST) throw new RangeError('Invalid array length');
+        if (lengthOf(this, arguments) > longest) throw new RangeError('Invalid array length');
         return apply(native, this, arguments);
       },
     }[name];
@@ -34,5 +34,7 @@
   const names =
     'concat copyWithin flat flatMap join reverse shift slice sort splice toLocaleString toString unshift';
   for (const name of names.split(' ')) guard(Array.prototype, name, Array.prototype[name], own);
+  // Takes the square of the length for a run of combining marks.
+  guard(String.prototype, 'normalize', String.prototype.normalize, own, 100_000);
   guard(String, 'raw', String.raw, (_, [strings]) => strings?.raw?.length);
 });
