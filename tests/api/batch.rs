@@ -38,14 +38,9 @@ async fn own_parameters_win_over_shared_ones_and_keep_their_types() {
         "parameters": { "a": 0, "g": true },
         "omitHref": true,
     });
-    let request = registry
-        .request("POST", "/")
-        .header("accept", "application/vnd.oc.unrendered+json");
 
-    let answer = Answer::of(request.json(&body))
-        .await
-        .expect_status(200)
-        .json();
+    let answer = registry.post_unrendered("/", &body).await;
+    let answer = answer.expect_status(200).json();
 
     let props = &answer[0]["response"]["data"]["component"]["props"];
     assert_eq!(
@@ -180,14 +175,9 @@ async fn nested_renders_are_counted_for_each_entry() {
     );
     registry.publish(&outer).await;
     let body = json!({ "components": [{ "name": "outer" }, { "name": "outer" }] });
-    let request = registry
-        .request("POST", "/")
-        .header("accept", "application/vnd.oc.unrendered+json");
 
-    let answer = Answer::of(request.json(&body))
-        .await
-        .expect_status(200)
-        .json();
+    let answer = registry.post_unrendered("/", &body).await;
+    let answer = answer.expect_status(200).json();
 
     assert_eq!(
         (&answer[0]["status"], &answer[1]["status"]),
@@ -204,14 +194,9 @@ async fn answer_has_a_limit_and_entries_past_it_are_refused_in_place() {
         .await;
     let entries: Vec<Value> = (0..10).map(|_| json!({ "name": "hello" })).collect();
     let body = json!({ "components": entries, "parameters": { "long": "x".repeat(20_000) } });
-    let request = registry
-        .request("POST", "/")
-        .header("accept", "application/vnd.oc.unrendered+json");
 
-    let answer = Answer::of(request.json(&body))
-        .await
-        .expect_status(200)
-        .json();
+    let answer = registry.post_unrendered("/", &body).await;
+    let answer = answer.expect_status(200).json();
 
     assert_eq!(answer[0]["status"], 200);
     assert_eq!(answer[9]["response"]["code"], "BATCH_TOO_LARGE");

@@ -207,6 +207,12 @@ impl TestRegistry {
         Answer::of(self.request("POST", path).json(body)).await
     }
 
+    /// Answer to a POST of JSON for unrendered data.
+    pub async fn post_unrendered(&self, path: &str, body: &serde_json::Value) -> Answer {
+        let request = self.request("POST", path).header("accept", UNRENDERED);
+        Answer::of(request.json(body)).await
+    }
+
     /// Publishes a package, and fails the test unless the answer is 200.
     pub async fn publish(&self, package: &TestPackage) {
         self.try_publish(package).await.expect_status(200);

@@ -27,38 +27,29 @@ type Intrinsics = (
     intrinsic::WeakRef,
 );
 
+/// Evaluates a script of a program in a fresh realm and gives the functions to call; none when the
+/// call has failed.
+type Evaluate<T> = fn(&Ctx<'_>, &Rc<Shared>, &Program, CallId) -> rquickjs::Result<Option<T>>;
+
 impl Isolate {
     /// Evaluates `server.js`, unless it was; false when the call has failed.
     pub(super) fn load_provider(&mut self, call: CallId) -> bool {
         if self.provider.is_some() {
             return true;
         }
-        let program = Arc::clone(&self.program);
-        let Ok(context) = Context::custom::<Intrinsics>(&self.runtime) else {
-            self.shared
-                .effects
-                .borrow_mut()
-                .push(Effect::Exhausted(call));
-            return false;
-        };
-        let shared = Rc::clone(&self.shared);
-        let mut entries = None;
-        self.enter(&context, call, |ctx| {
-            entries = evaluate_provider(ctx, &shared, &program, call)?;
-            Ok(())
-        });
-        if self.is_poisoned() {
-            return false;
-        }
-        self.provider = entries.map(|[start, caught, resume, fire, forget]| ProviderRealm {
-            start,
-            caught,
-            resume,
-            fire,
-            forget,
-            proven: false,
-            context,
-        });
+        let realm = self.new_realm(call, evaluate_provider);
+        self.provider =
+            realm.map(
+                |([start, caught, resume, fire, forget], context)| ProviderRealm {
+                    start,
+                    caught,
+                    resume,
+                    fire,
+                    forget,
+                    proven: false,
+                    context,
+                },
+            );
         self.provider.is_some()
     }
 
@@ -68,29 +59,31 @@ impl Isolate {
         if self.view.is_some() {
             return true;
         }
-        let program = Arc::clone(&self.program);
-        let Ok(context) = Context::custom::<Intrinsics>(&self.runtime) else {
-            self.shared
-                .effects
-                .borrow_mut()
-                .push(Effect::Exhausted(call));
-            return false;
-        };
-        let shared = Rc::clone(&self.shared);
-        let mut entries = None;
-        self.enter(&context, call, |ctx| {
-            entries = evaluate_view(ctx, &shared, &program, call)?;
-            Ok(())
-        });
-        if self.is_poisoned() {
-            return false;
-        }
-        self.view = entries.map(|[render, fail]| ViewRealm {
+        let realm = self.new_realm(call, evaluate_view);
+        self.view = realm.map(|([render, fail], context)| ViewRealm {
             render,
             fail,
             context,
         });
         self.view.is_some()
+    }
+
+    /// Makes a realm and evaluates a script of the program in it; none when the call has failed.
+    fn new_realm<T>(&mut self, call: CallId, evaluate: Evaluate<T>) -> Option<(T, Context)> {
+        let Ok(context) = Context::custom::<Intrinsics>(&self.runtime) else {
+            self.push(Effect::Exhausted(call));
+            return None;
+        };
+        let (program, shared) = (Arc::clone(&self.program), Rc::clone(&self.shared));
+        let mut entries = None;
+        self.enter(&context, call, |ctx| {
+            entries = evaluate(ctx, &shared, &program, call)?;
+            Ok(())
+        });
+        if self.is_poisoned() {
+            return None;
+        }
+        entries.map(|entries| (entries, context))
     }
 }
 
