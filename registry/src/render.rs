@@ -345,7 +345,11 @@ impl Renderer {
             entry,
             input,
             render_id,
-            host: Arc::new(RenderHost::new(Arc::clone(self), request, &release.id)),
+            host: Arc::new(RenderHost::new(
+                Arc::clone(self),
+                request,
+                &release.program.label,
+            )),
             limits: self.options.limits,
         };
         let mut called = self.driver.call(&release.program, call.clone()).await;

@@ -8,7 +8,7 @@ use std::sync::{
 use async_trait::async_trait;
 use futures::{StreamExt, stream};
 use ochre_engine::driver::{FetchRequest, FetchResponse, HostCalls, NestedRender};
-use ochre_model::{ComponentId, Parameters};
+use ochre_model::Parameters;
 use serde_json::Value;
 
 use super::{Content, RenderRequest, Renderer, Rendering};
@@ -29,7 +29,7 @@ pub struct Nesting {
 pub(super) struct RenderHost {
     renderer: Arc<Renderer>,
     nesting: Nesting,
-    label: String,
+    label: Arc<str>,
 }
 
 // === impl Nesting ===
@@ -57,14 +57,14 @@ impl Nesting {
 // === impl RenderHost ===
 
 impl RenderHost {
-    pub(super) fn new(renderer: Arc<Renderer>, request: &RenderRequest, id: &ComponentId) -> Self {
+    pub(super) fn new(renderer: Arc<Renderer>, request: &RenderRequest, label: &Arc<str>) -> Self {
         Self {
             renderer,
             nesting: Nesting {
                 depth: request.nesting.depth + 1,
                 budget: Arc::clone(&request.nesting.budget),
             },
-            label: id.to_string(),
+            label: Arc::clone(label),
         }
     }
 
