@@ -1,5 +1,7 @@
 //! A rendering as HTTP: body, status, headers, cookies, caching.
 
+use std::time::Duration;
+
 use actix_web::{
     HttpRequest, HttpResponse, HttpResponseBuilder,
     http::{
@@ -11,13 +13,18 @@ use actix_web::{
     },
 };
 use bytes::Bytes;
+use futures::StreamExt;
 use ochre_engine::driver::Cookie;
 use ochre_model::Clock;
+use tokio::time::Instant;
 
 use crate::{
     cookie, etag,
     json_object::JsonObject,
-    render::{Content, Info, RENDER_ERROR, Rendering, Success},
+    render::{
+        Content, Info, RENDER_ERROR, Rendering, StreamedModel, Success,
+        envelope::{self, Envelope},
+    },
 };
 
 /// Request headers that decide which kind of answer a caller gets.
@@ -38,6 +45,9 @@ const WITHHELD: [&str; 12] = [
     "upgrade",
     "x-content-type-options",
 ];
+
+/// How long a stream may outlast its call's deadline.
+const STREAM_GRACE: Duration = Duration::from_secs(1);
 
 /// JSON of everything that is answered by OC's routes.
 const JSON: HeaderValue = HeaderValue::from_static("application/json; charset=utf-8");
@@ -61,38 +71,23 @@ fn info_body(info: &Info) -> Bytes {
 }
 
 fn success_body(success: &Success, base_url: &str) -> Bytes {
-    let release = &success.release;
-    let length = match &success.content {
-        Content::Html(html) => html.len() + html.len() / 8,
-        Content::Model(model) => model.len(),
+    let around = Envelope {
+        release: &success.release,
+        requested: &success.requested,
+        href: success.href.as_deref(),
+        base_url,
     };
-    let mut body = JsonObject::with_capacity(length + 512);
-    body.member("baseUrl", base_url);
-    body.member("type", "oc-component");
-    body.member("version", release.id.version.as_str());
-    body.member("requestVersion", &success.requested);
-    body.member("name", release.id.name.as_str());
-    let mode = match success.content {
-        Content::Html(_) => "rendered",
-        Content::Model(_) => "unrendered",
-    };
-    body.member("renderMode", mode);
-    if let Some(href) = &success.href {
-        body.member("href", href);
-    }
     match &success.content {
-        Content::Html(html) => body.member("html", html),
-        Content::Model(model) => {
-            body.raw_member("data", model);
-            let template = &release.manifest.oc().files.template;
-            let mut pointer = JsonObject::with_capacity(256);
-            pointer.member("src", &release.template_url);
-            pointer.member("type", &template.template_type);
-            pointer.member("key", &template.hash_key);
-            body.raw_member("template", &pointer.finish());
+        Content::Html(html) => {
+            let mut body = JsonObject::with_capacity(html.len() + html.len() / 8 + 512);
+            envelope::begin(&mut body, &around, "rendered");
+            body.member("html", html);
+            body.finish()
         }
+        Content::Model(model) => envelope::unrendered(&around, model),
+        // A stream is the whole answer, and only single answers are streams.
+        Content::Stream(_) => Bytes::new(),
     }
-    body.finish()
 }
 
 /// Headers and cookies of a rendering, checked, ready to be sent.
@@ -139,29 +134,64 @@ fn latin1(text: &str) -> Option<HeaderValue> {
 /// Answers one component.
 pub(crate) fn respond(
     request: &HttpRequest,
-    rendering: &Rendering,
+    rendering: Rendering,
     base_url: &str,
     clock: &dyn Clock,
 ) -> HttpResponse {
-    let (status, headers, cookies) = match rendering {
+    let (status, headers, cookies) = match &rendering {
         Rendering::Info(_) => (200, &[][..], &[][..]),
         Rendering::Success(success) => (200, &success.headers[..], &success.cookies[..]),
         Rendering::Failure(failure) => (failure.status(), &[][..], failure.cookies()),
     };
     let component_headers = match component_headers(headers, cookies, clock) {
         Ok(component_headers) => component_headers,
-        Err(text) => return render_error(&label(rendering), &text),
+        Err(text) => return render_error(&label(&rendering), &text),
     };
-    let body = body(rendering, base_url);
-    if let Rendering::Failure(failure) = rendering {
+    let body = body(&rendering, base_url);
+    if let Rendering::Failure(failure) = &rendering {
         return failed(status, body, component_headers, failure.is_temporary());
     }
-    let id = match rendering {
-        Rendering::Success(success) => success.render_id.as_deref(),
+    let id = match &rendering {
+        Rendering::Success(success) => success.render_id.clone(),
         _ => None,
     };
-    let tag = id.map_or_else(|| etag::strong(&body), |id| etag::weak_without(&body, id));
+    if let Rendering::Success(success) = rendering
+        && let Content::Stream(streamed) = success.content
+    {
+        return stream(streamed, component_headers);
+    }
+    let tag = id.map_or_else(|| etag::strong(&body), |id| etag::weak_without(&body, &id));
     succeeded(request, body, &tag, component_headers)
+}
+
+/// Answers piece by piece. The browser client compares the content type as a whole.
+fn stream(
+    streamed: StreamedModel,
+    component_headers: Vec<(HeaderName, HeaderValue)>,
+) -> HttpResponse {
+    let mut response = builder(if streamed.stream.is_failed { 500 } else { 200 });
+    response.insert_header((VARY, HeaderValue::from_static(VARIES_BY)));
+    response.insert_header((CACHE_CONTROL, HeaderValue::from_static("no-store")));
+    for (name, value) in component_headers {
+        if name == CACHE_CONTROL {
+            response.insert_header((name, value));
+        } else if name != CONTENT_TYPE && name != ETAG {
+            response.append_header((name, value));
+        }
+    }
+    response.insert_header((CONTENT_TYPE, HeaderValue::from_static("x-text/stream")));
+    // The engine ends a stream at the call's deadline; this is for an engine that died meanwhile.
+    let until = Instant::now() + streamed.deadline + STREAM_GRACE;
+    response.streaming(futures::stream::unfold(
+        Some(streamed),
+        move |streamed| async move {
+            let mut streamed = streamed?;
+            match tokio::time::timeout_at(until, streamed.stream.next()).await {
+                Ok(piece) => piece.map(|piece| (Ok(piece), Some(streamed))),
+                Err(late) => Some((Err(late), None)),
+            }
+        },
+    ))
 }
 
 /// Answers JSON that is the same for everyone who asks alike: tagged, and revalidated each time.

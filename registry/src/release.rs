@@ -46,6 +46,8 @@ pub struct Release {
     pub template_url: String,
     /// `context.env` as JSON text.
     pub environment: Bytes,
+    /// Whether its provider may ask for a stream: it names `context.streamSymbol`.
+    pub may_stream: bool,
     /// What its provider needs and the store does not have.
     pub missing: Option<MissingFile>,
     /// Calls of this release that may run at once.
@@ -206,7 +208,12 @@ impl Releases {
             .map(Bytes::len)
             .sum::<usize>()
             + 4096;
+        let may_stream = program
+            .provider
+            .as_ref()
+            .is_some_and(|provider| provider.source.contains("streamSymbol"));
         Release {
+            may_stream,
             template_type: Arc::from(template_type),
             is_template_known: prepared.is_template_known,
             is_pack_missing: prepared.is_pack_missing,
@@ -294,6 +301,7 @@ fn program(
         view,
         environment: process,
         console: false,
+        plugins: Arc::default(),
         conduct: Conduct::default(),
     }
 }

@@ -1,6 +1,7 @@
 //! The render use-case: from a name, a requested version and parameters to an answer.
 
 mod context;
+pub(crate) mod envelope;
 mod failure;
 mod negotiation;
 mod nested;
@@ -17,7 +18,7 @@ use ochre_cdn_sync::{Lookup, Watch};
 use ochre_engine::driver::{Answer, Call, Driver, EngineError, Entry, Limits, Outcome};
 use ochre_model::{ComponentId, ComponentName, Parameters, Version};
 use ochre_store::CatalogSnapshot;
-use tokio::time::timeout;
+use tokio::{sync::OwnedSemaphorePermit, time::timeout};
 use tracing::{Span, field::Empty, instrument};
 use uuid::Uuid;
 
@@ -34,7 +35,7 @@ pub use failure::RenderFailure;
 pub(crate) use failure::{RENDER_ERROR, oc_version_text};
 pub use negotiation::RenderMode;
 pub use nested::Nesting;
-pub use rendering::{Content, Info, Rendering, Success};
+pub use rendering::{Content, Info, Rendering, StreamedModel, Success};
 
 use self::{nested::RenderHost, wrapper::Wrapper};
 
@@ -102,6 +103,8 @@ pub struct RenderRequest {
     pub action: Option<String>,
     /// Leave `href` out of the answer.
     pub omit_href: bool,
+    /// Whether the answer may be a stream; else promises of the component are told as `{}`.
+    pub may_stream: bool,
     /// Who asks.
     pub caller: Arc<Caller>,
     /// How deep in other components this one is.
@@ -322,29 +325,20 @@ impl Renderer {
             return Ok(success(request, prepared, Content::Model(input)));
         }
         let render_id = (prepared.mode == RenderMode::Rendered).then(|| Uuid::new_v4().to_string());
-        let outcome = self
-            .call(request, release, (entry, input, render_id.clone()))
-            .await?;
-        self.finish(request, prepared, (outcome, render_id))
-    }
-
-    async fn call(
-        self: &Arc<Self>,
-        request: &RenderRequest,
-        release: &Arc<Release>,
-        (entry, input, render_id): (Entry, Bytes, Option<String>),
-    ) -> Result<Outcome, RenderFailure> {
         // Nested renders have a budget of their own; waiting for a permit that a parent of theirs
         // holds would be waiting for themselves.
-        let _permit = if request.nesting.is_outermost() {
+        let permit = if request.nesting.is_outermost() {
             Some(self.permit(release).await?)
         } else {
             None
         };
+        let envelope = (entry == Entry::Data && request.may_stream && release.may_stream)
+            .then(|| self.envelope(request, &prepared));
         let call = Call {
             entry,
             input,
-            render_id,
+            envelope,
+            render_id: render_id.clone(),
             host: Arc::new(RenderHost::new(
                 Arc::clone(self),
                 request,
@@ -352,6 +346,16 @@ impl Renderer {
             )),
             limits: self.options.limits,
         };
+        let outcome = self.call(request, release, call).await?;
+        self.finish(request, prepared, (outcome, render_id, permit))
+    }
+
+    async fn call(
+        self: &Arc<Self>,
+        request: &RenderRequest,
+        release: &Arc<Release>,
+        call: Call,
+    ) -> Result<Outcome, RenderFailure> {
         let mut called = self.driver.call(&release.program, call.clone()).await;
         // A neighbor in the same isolate was stopped. Reading may be tried again; acting may not.
         if matches!(called, Err(EngineError::Crashed)) && request.action.is_none() {
@@ -368,10 +372,7 @@ impl Renderer {
         called.map_err(|error| RenderFailure::engine(&error))
     }
 
-    async fn permit(
-        &self,
-        release: &Arc<Release>,
-    ) -> Result<tokio::sync::OwnedSemaphorePermit, RenderFailure> {
+    async fn permit(&self, release: &Arc<Release>) -> Result<OwnedSemaphorePermit, RenderFailure> {
         let permits = Arc::clone(&release.permits);
         if let Ok(permit) = Arc::clone(&permits).try_acquire_owned() {
             return Ok(permit);
@@ -387,7 +388,7 @@ impl Renderer {
         &self,
         request: &RenderRequest,
         prepared: Prepared,
-        (outcome, render_id): (Outcome, Option<String>),
+        (outcome, render_id, permit): (Outcome, Option<String>, Option<OwnedSemaphorePermit>),
     ) -> Result<Success, RenderFailure> {
         let answer = match outcome.result {
             Ok(answer) => answer,
@@ -399,6 +400,11 @@ impl Renderer {
         };
         let content = match answer {
             Answer::Model(model) => Content::Model(model),
+            Answer::Stream(stream) => Content::Stream(StreamedModel {
+                stream,
+                deadline: self.options.limits.deadline,
+                _permit: permit,
+            }),
             Answer::Empty => Content::Html(String::new()),
             Answer::Html(html) => {
                 let release = &prepared.release;
@@ -438,6 +444,20 @@ impl Renderer {
                 .retain(|(name, _)| !skipped.iter().any(|other| other.eq_ignore_ascii_case(name)));
         }
         headers
+    }
+
+    /// The answer around a view-model that is streamed.
+    fn envelope(&self, request: &RenderRequest, prepared: &Prepared) -> Bytes {
+        let href = (!request.omit_href).then_some(prepared.href.as_str());
+        envelope::unrendered(
+            &envelope::Envelope {
+                release: &prepared.release,
+                requested: &request.version,
+                href,
+                base_url: &self.options.base_url,
+            },
+            b"null",
+        )
     }
 
     fn context(&self, request: &RenderRequest, prepared: &Prepared) -> Bytes {

@@ -9,6 +9,7 @@ mod mode;
 mod parameters;
 mod provider;
 mod publish;
+mod streaming;
 
 use crate::{components::Packaged, request::Case};
 
@@ -21,6 +22,7 @@ pub(crate) fn all(components: &[Packaged]) -> Vec<Case> {
     cases.extend(provider::cases());
     cases.extend(batch::cases());
     cases.extend(action::cases());
+    cases.extend(streaming::cases());
     cases.extend(discovery::cases());
     cases.extend(publish::cases(components));
     cases

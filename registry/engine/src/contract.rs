@@ -15,6 +15,7 @@ pub mod fixture;
 pub mod hostile;
 pub mod provider;
 pub mod sandbox;
+pub mod stream;
 pub mod view;
 
 /// Makes one test of each function of the contract.
@@ -75,6 +76,15 @@ macro_rules! driver_contract {
             view_of_an_old_compiler_is_refused
             model_that_cannot_be_parsed_fails_the_view
             view_sees_no_provider_globals
+        ]);
+        $crate::driver_contract!(@module stream, $driver, [
+            promises_are_told_as_they_settle
+            promises_are_empty_where_nothing_is_streamed
+            what_has_no_encoding_fails_the_stream
+            stream_ends_at_the_deadline
+            stream_of_a_blocking_component_is_cut
+            stream_output_is_bounded
+            dropped_stream_ends_its_call
         ]);
         $crate::driver_contract!(@module sandbox, $driver, [
             globals_are_those_of_oc

@@ -6,7 +6,9 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use serde_json::{Map, Value};
 
-use crate::{conduct::Conduct, script::Script, template::TemplatePack};
+use crate::{
+    conduct::Conduct, plugin::Plugin, script::Script, stream::ModelStream, template::TemplatePack,
+};
 
 /// Executes the programs of releases. Implementations pass the suite in `contract` (feature `testing`).
 #[async_trait]
@@ -66,6 +68,8 @@ pub struct Program {
     pub environment: Map<String, Value>,
     /// Whether `console` of the provider reaches the log.
     pub console: bool,
+    /// The registry's plugins, which the provider finds as `context.plugins`.
+    pub plugins: Arc<[Arc<Plugin>]>,
     /// How the program behaved so far; starts as `Conduct::default()`.
     pub conduct: Conduct,
 }
@@ -102,6 +106,10 @@ pub struct Call {
     /// `nonFinite: {"<parameter>": "NaN" | "Infinity" | "-Infinity"}` of the context (a member
     /// beside `params`) and is put into `params` by the driver.
     pub input: Bytes,
+    /// What is streamed when the provider asks for it ([`Entry::Data`] alone): the answer's JSON
+    /// object, whose member `data` is replaced by the view-model. None where nothing is streamed:
+    /// then promises in a model are told as `{}`.
+    pub envelope: Option<Bytes>,
     /// `id` given to the model before it is rendered.
     pub render_id: Option<String>,
     /// What the provider may ask of the registry while it runs.
@@ -169,10 +177,14 @@ impl Outcome {
 }
 
 /// A successful answer.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Debug, PartialEq)]
 pub enum Answer {
     /// The view-model as JSON text (`JSON.stringify` semantics).
     Model(Bytes),
+    /// [`Call::envelope`] with the view-model in it, piece by piece in the turbo-stream encoding:
+    /// the provider set `component.props[context.streamSymbol]`. The call goes on until the stream
+    /// has ended or was dropped, within its deadline.
+    Stream(ModelStream),
     /// HTML of the view.
     Html(String),
     /// The provider called `setEmptyResponse` (or returned its mark); of a [`Entry::Data`] call

@@ -2,8 +2,8 @@
 //!
 //! Read [`driver`] first: the one trait through which the registry runs data providers and views.
 //! [`quickjs`] is the embedded implementation, [`template`] holds what renders each template
-//! type, [`script`] the source texts. `contract` (feature `testing`) is the suite that every
-//! driver passes.
+//! type, [`script`] the source texts, [`plugin`] what an operator adds, [`stream`] answers told
+//! piece by piece. `contract` (feature `testing`) is the suite that every driver passes.
 //!
 //! Nothing here knows HTTP, the store or the catalog: what a running component may ask of the
 //! registry comes as [`driver::HostCalls`].
@@ -12,6 +12,8 @@ pub mod conduct;
 #[cfg(feature = "testing")]
 pub mod contract;
 pub mod driver;
+pub mod plugin;
 pub mod quickjs;
 pub mod script;
+pub mod stream;
 pub mod template;

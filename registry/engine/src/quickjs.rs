@@ -20,6 +20,7 @@ mod resident;
 mod schedule;
 mod scripts;
 mod slot;
+mod streaming;
 mod thread;
 mod watchdog;
 

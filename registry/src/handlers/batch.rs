@@ -84,6 +84,7 @@ pub(crate) async fn post(
                 parameters,
                 action: entry.action.clone(),
                 omit_href: batch.omit_href,
+                may_stream: false,
                 caller: Arc::clone(&caller),
                 nesting: renderer.outermost(),
             };

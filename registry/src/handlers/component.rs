@@ -28,11 +28,12 @@ pub(crate) async fn get(
         parameters: query.0,
         action: None,
         omit_href: false,
+        may_stream: true,
         caller: Arc::new(caller),
         nesting: renderer.outermost(),
     };
     let rendering = renderer.render(asked).await;
-    answer::respond(&request, &rendering, renderer.base_url(), &**clock)
+    answer::respond(&request, rendering, renderer.base_url(), &**clock)
 }
 
 /// Runs a server action of one component; parameters come from the query and the body.
@@ -64,13 +65,14 @@ pub(crate) async fn act(
         parameters,
         action: Some(segment(&request, "action")?),
         omit_href: false,
+        may_stream: true,
         caller: Arc::new(caller),
         nesting: renderer.outermost(),
     };
     let rendering = renderer.render(asked).await;
     Ok(answer::respond(
         &request,
-        &rendering,
+        rendering,
         renderer.base_url(),
         &**clock,
     ))

@@ -88,13 +88,14 @@ impl RenderHost {
             parameters: Parameters::from(item.parameters),
             action: None,
             omit_href: false,
+            may_stream: false,
             caller: Arc::new(Caller::nested(item.headers, item.ip.unwrap_or_default())),
             nesting: self.nesting.clone(),
         };
         match Box::pin(self.renderer.render(request)).await {
             Rendering::Success(success) => match success.content {
                 Content::Html(html) => Ok(html),
-                Content::Model(_) => Ok(String::new()),
+                Content::Model(_) | Content::Stream(_) => Ok(String::new()),
             },
             Rendering::Info(_) => Ok(String::new()),
             Rendering::Failure(failure) => Err(match failure.error() {

@@ -1,9 +1,10 @@
 //! What the render use-case brings, before it is told as HTTP.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
-use ochre_engine::driver::Cookie;
+use ochre_engine::{driver::Cookie, stream::ModelStream};
+use tokio::sync::OwnedSemaphorePermit;
 
 use super::RenderFailure;
 use crate::release::Release;
@@ -56,4 +57,17 @@ pub enum Content {
     Html(String),
     /// JSON text.
     Model(Bytes),
+    /// The whole answer, in the turbo-stream encoding.
+    Stream(StreamedModel),
+}
+
+/// A streamed answer, and what it holds while it goes on.
+#[derive(Debug)]
+pub struct StreamedModel {
+    /// The pieces.
+    pub stream: ModelStream,
+    /// Longest time that the component may take for it.
+    pub deadline: Duration,
+    /// The component's turn; others wait for it.
+    pub(super) _permit: Option<OwnedSemaphorePermit>,
 }

@@ -88,6 +88,7 @@ pub fn with_provider(source: &str) -> Program {
         view: None,
         environment: Map::from_iter([("NODE_ENV".to_owned(), json!("production"))]),
         console: false,
+        plugins: Arc::default(),
         conduct: crate::conduct::Conduct::default(),
     }
 }
@@ -157,6 +158,7 @@ pub fn call(entry: Entry, input: &Value) -> Call {
     Call {
         entry,
         input: input.to_string().into(),
+        envelope: None,
         render_id: None,
         host: Arc::new(RecordingHost::default()),
         limits: limits(),

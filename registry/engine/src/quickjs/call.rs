@@ -6,9 +6,15 @@ use async_trait::async_trait;
 use rquickjs::{Persistent, Value};
 use serde_json::Value as Json;
 use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
 
-use crate::driver::{
-    Answer, Cookie, Failure, FetchRequest, FetchResponse, HostCalls, Limits, NestedRender, Outcome,
+use super::streaming::OpenStream;
+use crate::{
+    driver::{
+        Answer, Cookie, Failure, FetchRequest, FetchResponse, HostCalls, Limits, NestedRender,
+        Outcome,
+    },
+    stream::ModelStream,
 };
 
 /// Name of a call within its isolate.
@@ -41,6 +47,8 @@ pub(super) struct Running {
     header_bytes: usize,
     cookie_bytes: usize,
     overflow: Option<&'static str>,
+    /// Where the rest of a streamed answer goes.
+    pub(super) stream: Option<OpenStream>,
 }
 
 impl Running {
@@ -66,6 +74,7 @@ impl Running {
             header_bytes: 0,
             cookie_bytes: 0,
             overflow: None,
+            stream: None,
         }
     }
 
@@ -134,7 +143,8 @@ fn too_long(answer: &Answer, bytes_max: usize) -> Option<String> {
     let bytes = match answer {
         Answer::Model(model) => model.len(),
         Answer::Html(html) => html.len(),
-        Answer::Empty => 0,
+        // Measured as it is written.
+        Answer::Stream(_) | Answer::Empty => 0,
     };
     (bytes > bytes_max).then(|| format!("output of {bytes} bytes, {bytes_max} are allowed"))
 }
@@ -144,6 +154,8 @@ fn too_long(answer: &Answer, bytes_max: usize) -> Option<String> {
 pub(super) enum Effect {
     /// The call is answered.
     Settle(CallId, Result<Answer, Failure>),
+    /// The call is answered with a stream; the token is cancelled when its reader goes away.
+    Streamed(CallId, ModelStream, CancellationToken),
     /// The provider's model, to be rendered by the view.
     Deliver(CallId, Persistent<Value<'static>>),
     /// The heap limit was reached while the call ran.

@@ -14,6 +14,7 @@ use super::{
     deadline::Budget,
     natives,
     raw::Heap,
+    streaming,
 };
 use crate::driver::{Answer, Cookie, Failure, FetchRequest, NestedRender, ProviderError};
 
@@ -44,16 +45,20 @@ pub(super) struct Shared {
 pub(super) type Rejection = (Persistent<Value<'static>>, Persistent<Value<'static>>);
 
 impl Shared {
-    fn push(&self, effect: Effect) {
+    pub(super) fn push(&self, effect: Effect) {
         self.effects.borrow_mut().push(effect);
     }
 
-    fn settle(&self, call: CallId, result: Result<Answer, Failure>) {
+    pub(super) fn settle(&self, call: CallId, result: Result<Answer, Failure>) {
         self.push(Effect::Settle(call, result));
     }
 
     /// Does `work` with a call that is still running.
-    fn with_call<T: Default>(&self, call: CallId, work: impl FnOnce(&mut Running) -> T) -> T {
+    pub(super) fn with_call<T: Default>(
+        &self,
+        call: CallId,
+        work: impl FnOnce(&mut Running) -> T,
+    ) -> T {
         self.calls
             .borrow_mut()
             .get_mut(&call)
@@ -99,6 +104,7 @@ pub(super) fn provider<'js>(ctx: &Ctx<'js>, shared: &Rc<Shared>) -> rquickjs::Re
     response(&host, shared)?;
     timers(&host, shared)?;
     requests(&host, shared)?;
+    streaming::install(&host, shared)?;
     natives::install(&host)?;
     Ok(host)
 }

@@ -30,6 +30,15 @@ pub(super) struct Isolate {
     last_call: CallId,
 }
 
+/// What a call hands to the isolate.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Handed<'a> {
+    /// [`crate::driver::Call::input`].
+    pub(super) input: &'a [u8],
+    /// [`crate::driver::Call::envelope`].
+    pub(super) envelope: Option<&'a str>,
+}
+
 /// The realm of `server.js`, with the entries of its bootstrap script.
 pub(super) struct ProviderRealm {
     pub(super) start: Kept,
@@ -132,7 +141,7 @@ impl Isolate {
     }
 
     /// Loads what the entry needs, unless it is loaded, and runs the entry.
-    pub(super) fn start(&mut self, call: CallId, entry: Entry, input: &[u8]) {
+    pub(super) fn start(&mut self, call: CallId, entry: Entry, data: Handed<'_>) {
         let loaded = match entry {
             Entry::Data => self.load_provider(call),
             Entry::Render => self.load_view(call),
@@ -142,9 +151,9 @@ impl Isolate {
             return;
         }
         match entry {
-            Entry::Data => self.provide(call, input, false),
-            Entry::DataAndRender => self.provide(call, input, true),
-            Entry::Render => self.render_json(call, input),
+            Entry::Data => self.provide(call, data, false),
+            Entry::DataAndRender => self.provide(call, data, true),
+            Entry::Render => self.render_json(call, data.input),
         }
     }
 
@@ -158,15 +167,17 @@ impl Isolate {
         }
     }
 
-    fn provide(&mut self, call: CallId, input: &[u8], rendered: bool) {
+    fn provide(&mut self, call: CallId, data: Handed<'_>, rendered: bool) {
         let Some(provider) = &mut self.provider else {
             return;
         };
         let first = !std::mem::replace(&mut provider.proven, true);
         let (context, start) = (provider.context.clone(), provider.start.clone());
         self.enter(&context, call, |ctx| {
-            let input = ctx.json_parse(input)?;
-            start.restore(ctx)?.call((call, input, rendered, first))
+            let input = ctx.json_parse(data.input)?;
+            start
+                .restore(ctx)?
+                .call((call, input, rendered, first, data.envelope))
         });
     }
 

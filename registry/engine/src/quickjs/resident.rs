@@ -4,6 +4,7 @@ use std::{collections::HashMap, sync::Arc};
 
 use rquickjs::IntoJs;
 use tokio::{sync::mpsc::UnboundedSender, task::AbortHandle, time::Instant};
+use tokio_util::sync::CancellationToken;
 
 use super::{
     call::{CallId, Effect},
@@ -29,6 +30,8 @@ pub(super) struct Event {
 pub(super) enum Reply {
     Render(Vec<Result<String, String>>),
     Fetch(Result<FetchResponse, String>),
+    /// Nobody reads the stream of the call any more.
+    Abandoned,
 }
 
 /// An isolate and what it waits for.
@@ -87,6 +90,10 @@ impl Resident {
                     self.isolate.close(call);
                 }
             }
+            Effect::Streamed(call, stream, abandoned) => {
+                watch(call, abandoned, around);
+                self.settle(call, Ok(Answer::Stream(stream)), &around.parts.slot);
+            }
             Effect::Render {
                 call,
                 request,
@@ -142,7 +149,10 @@ impl Resident {
         let state = {
             let calls = self.isolate.shared.calls.borrow();
             let running = calls.get(&call);
-            running.map(|running| (running.answered && running.open == 0, running.deadline))
+            running.map(|running| {
+                let is_over = running.answered && running.open == 0 && running.stream.is_none();
+                (is_over, running.deadline)
+            })
         };
         match state {
             Some((true, _)) => {
@@ -162,7 +172,9 @@ impl Resident {
 
     /// Ends a call whose deadline has come, with all that it has open.
     pub(super) fn expire(&mut self, call: CallId, slot: &Slot, schedule: &mut Schedule) {
-        self.deadlines.remove(&call);
+        if let Some(place) = self.deadlines.remove(&call) {
+            schedule.remove(place);
+        }
         let Some(mut running) = self.isolate.forget(call) else {
             return;
         };
@@ -178,8 +190,12 @@ impl Resident {
             }
             *owner != call
         });
+        let limit = running.limits.deadline;
+        if let Some(stream) = running.stream.take() {
+            stream.end(Some(format!("Error: timeout ({}ms)", limit.as_millis())));
+        }
         if !running.answered {
-            let timeout = Failure::Timeout(running.limits.deadline);
+            let timeout = Failure::Timeout(limit);
             slot.finish(running.ticket, Ok(running.outcome(Err(timeout))));
         }
     }
@@ -203,6 +219,22 @@ impl Resident {
     }
 }
 
+/// Tells the thread when nobody reads the stream of a call any more.
+fn watch(call: CallId, abandoned: CancellationToken, around: &Surroundings<'_>) {
+    let (events, isolate) = (around.events.clone(), around.id);
+    around.parts.registry.spawn(async move {
+        abandoned.cancelled().await;
+        let event = Event {
+            isolate,
+            call,
+            request: 0,
+            answer: Reply::Abandoned,
+        };
+        // The thread may have ended meanwhile.
+        let _ = events.send(event);
+    });
+}
+
 impl Reply {
     pub(super) fn resume(self, isolate: &mut Isolate, call: CallId, request: u32) {
         match self {
@@ -212,6 +244,7 @@ impl Reply {
             Self::Fetch(Ok(response)) => isolate.resume(call, request, true, move |ctx| {
                 natives::fetch_response(ctx, &response)
             }),
+            Self::Abandoned => {}
             Self::Fetch(Err(message)) => {
                 isolate.resume(call, request, false, move |ctx| message.into_js(ctx));
             }

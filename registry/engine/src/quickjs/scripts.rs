@@ -7,13 +7,14 @@ use rquickjs::{Ctx, Exception, Function, Value};
 use super::raw::{self, SourceText};
 use crate::script::Script;
 
-/// Our own scripts by name. Each has a function as its completion value, except `json`, whose
-/// value is an object.
+/// Our own scripts by name. Each has a function as its completion value, except `json` and
+/// `stream`, whose values are objects.
 static PRELUDES: LazyLock<Vec<(&'static str, Script)>> = LazyLock::new(|| {
     [
         ("realm", include_str!("js/realm.js")),
         ("provider", include_str!("js/provider.js")),
         ("json", include_str!("js/json.js")),
+        ("stream", include_str!("js/stream.js")),
         ("view", include_str!("js/view.js")),
         ("abort", include_str!("js/abort.js")),
         ("buffer", include_str!("js/buffer.js")),

@@ -10,8 +10,8 @@ use tokio::{
 
 use super::{
     call::{CallId, Effect, NoHost, Running},
-    isolate::Isolate,
-    resident::{Event, Resident, Surroundings},
+    isolate::{Handed, Isolate},
+    resident::{Event, Reply, Resident, Surroundings},
     schedule::{Due, Schedule},
     slot::{Job, Slot, Work},
 };
@@ -113,7 +113,12 @@ impl Worker {
             Work::Call(call) => {
                 running.render_id = call.render_id;
                 let id = resident.isolate.admit(running);
-                resident.isolate.start(id, call.entry, &call.input);
+                let envelope = call.envelope.as_deref();
+                let data = Handed {
+                    input: &call.input,
+                    envelope: envelope.and_then(|text| std::str::from_utf8(text).ok()),
+                };
+                resident.isolate.start(id, call.entry, data);
                 id
             }
             Work::Warm => {
@@ -180,6 +185,10 @@ impl Worker {
         let Some(resident) = self.isolates.get_mut(&event.isolate) else {
             return;
         };
+        if matches!(event.answer, Reply::Abandoned) {
+            self.expire(event.isolate, event.call);
+            return;
+        }
         resident.requests.remove(&event.request);
         let Some((ticket, deadline)) = resident.isolate.running(event.call) else {
             return;

@@ -17,6 +17,7 @@
     calls.delete(call.id);
     if (error || !data) return fail(call, error || new Error('data object is undefined'));
     if (call.rendered) return host.deliver(call.id, data);
+    if (call.envelope !== undefined && isStreamed(data)) return stream(call, data);
     let text;
     try {
       text = JSON.stringify(data);
@@ -25,6 +26,37 @@
       return host.unserializable(call.id, String(host.prelude('json').explain(reason, data)));
     }
     host.answer(call.id, text === undefined ? 'null' : text);
+  }
+
+  // ---- streaming --------------------------------------------------------------------------------
+
+  function isStreamed(data) {
+    return Boolean(read(read(read(data, 'component'), 'props'), streamSymbol));
+  }
+
+  function stream(call, data) {
+    const { id, envelope } = call;
+    const answer = JSON.parse(envelope);
+    try {
+      delete data.component.props[streamSymbol];
+    } catch (reason) {
+      return host.unserializable(id, text(reason));
+    }
+    answer.data = data;
+    let encoded;
+    try {
+      encoded = host.prelude('stream').encode(answer);
+    } catch (reason) {
+      if (host.outOfMemory()) return host.exhausted(id);
+      return host.unstreamable(id, text(reason));
+    }
+    host.streamed(id, encoded.first);
+    encoded
+      .rest((line) => host.piece(id, line))
+      .then(
+        () => host.ended(id, undefined),
+        (reason) => host.ended(id, text(reason)),
+      );
   }
 
   function fail(call, error) {
@@ -227,8 +259,8 @@
     fail({ id, first: true }, error || new Error('data object is undefined'));
   }
 
-  function start(id, input, rendered, first) {
-    const call = { id, done: false, rendered, first };
+  function start(id, input, rendered, first, envelope) {
+    const call = { id, done: false, rendered, first, envelope };
     calls.set(id, call);
     try {
       if (typeof processData !== 'function') throw new TypeError('processData is not a function');

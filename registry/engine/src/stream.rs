@@ -1,0 +1,87 @@
+//! An answer that is told piece by piece while the component's promises settle.
+
+use std::{
+    fmt,
+    pin::Pin,
+    task::{Context, Poll},
+};
+
+use bytes::Bytes;
+use futures::Stream;
+use tokio::sync::mpsc::{self, UnboundedReceiver, UnboundedSender};
+use tokio_util::sync::{CancellationToken, DropGuard};
+
+/// The pieces of a streamed answer, in order, each whole lines of the turbo-stream encoding.
+///
+/// Holds what the reader has not taken yet, which is bounded by [`Limits::output_bytes`]: the
+/// writer ends a stream that is longer. Dropping it cancels the call.
+///
+/// [`Limits::output_bytes`]: crate::driver::Limits::output_bytes
+pub struct ModelStream {
+    /// Whether nothing could be encoded: the one piece is the error's text, to be answered as 500.
+    pub is_failed: bool,
+    pieces: UnboundedReceiver<Bytes>,
+    _reading: DropGuard,
+}
+
+/// The writing side of a [`ModelStream`]; dropping it ends the stream.
+#[derive(Clone, Debug)]
+pub struct StreamWriter {
+    pieces: UnboundedSender<Bytes>,
+    abandoned: CancellationToken,
+}
+
+// === impl ModelStream ===
+
+impl ModelStream {
+    /// Makes a stream and its writing side.
+    pub fn channel(is_failed: bool) -> (StreamWriter, Self) {
+        let (sender, receiver) = mpsc::unbounded_channel();
+        let abandoned = CancellationToken::new();
+        let writer = StreamWriter {
+            pieces: sender,
+            abandoned: abandoned.clone(),
+        };
+        let stream = Self {
+            is_failed,
+            pieces: receiver,
+            _reading: abandoned.drop_guard(),
+        };
+        (writer, stream)
+    }
+}
+
+impl Stream for ModelStream {
+    type Item = Bytes;
+
+    fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Bytes>> {
+        self.pieces.poll_recv(context)
+    }
+}
+
+impl fmt::Debug for ModelStream {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "ModelStream {{ is_failed: {} }}", self.is_failed)
+    }
+}
+
+/// Only the same stream would be equal, and there are never two of one.
+impl PartialEq for ModelStream {
+    fn eq(&self, _other: &Self) -> bool {
+        false
+    }
+}
+
+// === impl StreamWriter ===
+
+impl StreamWriter {
+    /// Adds a piece; a reader that has gone away does not need it.
+    pub fn write(&self, piece: impl Into<Bytes>) {
+        let _ = self.pieces.send(piece.into());
+    }
+
+    /// Is cancelled when the reader has gone away, or has read everything.
+    pub fn abandoned(&self) -> CancellationToken {
+        self.abandoned.clone()
+    }
+}
