@@ -3,6 +3,7 @@
 mod failure;
 mod rules;
 mod upload;
+mod validation;
 
 use std::{io::BufReader, sync::Arc};
 
@@ -10,6 +11,7 @@ use ochre_cdn_sync::Watch;
 use ochre_model::{Clock, ComponentId, PackageJson, Version};
 use ochre_package::Package;
 use ochre_store::{ComponentStore, PublishRelease, StoreChange};
+use serde_json::Value;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, SemaphorePermit};
 
 use crate::{
@@ -123,6 +125,20 @@ impl Publisher {
             Err(failure) => failure.outcome(),
         });
         result
+    }
+
+    /// Says whether a `package.json` could be published, as far as it can be told without the
+    /// archive: `{"packageJson":{…}}`.
+    ///
+    /// # Errors
+    ///
+    /// [`PublishFailure`], in the words of OC's validation.
+    pub fn validate(
+        &self,
+        body: Option<&Value>,
+        user_agent: Option<&str>,
+    ) -> Result<(), PublishFailure> {
+        validation::check(body, user_agent, (&self.settings, &self.oc_version))
     }
 
     async fn checked(&self, request: PublishRequest) -> Result<(), PublishFailure> {

@@ -77,6 +77,9 @@ pub fn configure(config: &mut ServiceConfig, prefix: &str) {
         config.service(read(both(path), discovery::preview));
     }
     config
+        .service(validation(both(
+            "/{name:(?i)~registry}/{version:(?i)validate}",
+        )))
         .service(
             resource(both("/{name}/{version}"), "GET, HEAD, PUT")
                 .route(web::get().to(component::get))
@@ -85,6 +88,16 @@ pub fn configure(config: &mut ServiceConfig, prefix: &str) {
         )
         .service(read(both("/{name}"), component::get))
         .default_service(web::to(not_found));
+}
+
+/// `~registry/validate`: all but `POST` asks for a component, as in OC. No name has a `~`, so there
+/// is none.
+fn validation(paths: Vec<String>) -> Resource {
+    resource(paths, "GET, HEAD, POST, PUT")
+        .route(web::get().to(component::get))
+        .route(web::head().to(component::get))
+        .route(web::put().to(publish::put))
+        .route(web::post().to(publish::validate))
 }
 
 /// A resource that is only read.

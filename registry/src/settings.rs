@@ -130,6 +130,10 @@ pub struct CacheSettings {
 /// `[discovery]`.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a switch of its own, under OC's name"
+)]
 pub struct DiscoverySettings {
     /// `~info` data, `~registry/plugins`, `~registry/dependencies` and `?meta`.
     pub api: bool,
@@ -137,6 +141,8 @@ pub struct DiscoverySettings {
     pub ui: bool,
     /// List components whose state is `experimental`.
     pub experimental: bool,
+    /// `POST ~registry/validate`: anyone may ask whether a `package.json` could be published.
+    pub validate: bool,
 }
 
 /// `[cors]`.
@@ -287,6 +293,7 @@ impl Default for DiscoverySettings {
             api: true,
             ui: true,
             experimental: true,
+            validate: false,
         }
     }
 }

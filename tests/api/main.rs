@@ -11,3 +11,4 @@ mod protocol;
 mod publish;
 mod settings;
 mod templates;
+mod validate;

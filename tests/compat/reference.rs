@@ -20,6 +20,8 @@ env = { name = "local" }
 skip_headers_on_weak_version = ["Cache-Control"]
 [engine]
 deadline = "1s"
+[discovery]
+validate = true
 [auth]
 logins = [{ username = "publisher", password = "pass:word é" }]
 "#;
@@ -49,6 +51,7 @@ impl Reference {
             "fresh": true,
             "registry": {
                 "executionTimeout": 1,
+                "discovery": { "validate": true },
                 "customHeadersToSkipOnWeakVersion": ["Cache-Control"],
                 "publishAuth": { "type": "basic", "logins": [{ "username": LOGIN.0, "password": LOGIN.1 }] },
             },

@@ -32,7 +32,8 @@ pub struct Limits {
 // === impl Limits ===
 
 impl Limits {
-    pub(crate) fn manifest(&self) -> ManifestLimits {
+    /// The bounds of the `package.json` in it.
+    pub fn manifest(&self) -> ManifestLimits {
         ManifestLimits {
             bytes: usize::try_from(self.manifest.as_u64()).unwrap_or(usize::MAX),
             parameters: self.parameters,

@@ -16,7 +16,8 @@ use ochre_model::parse_query;
 use crate::{
     answer,
     auth::Authenticator,
-    body::BodyLimits,
+    body::{self, BodyLimits},
+    discovery::Discovery,
     error::ApiError,
     extract::ComponentPath,
     metrics::Metrics,
@@ -28,6 +29,9 @@ const CHALLENGE: &str = "Basic realm=\"Authorization Required\"";
 
 /// OC's body of a 401, to the byte: the `oc` CLI asks for credentials when it reads it.
 const UNAUTHORIZED: &[u8] = b"Unauthorized";
+
+/// OC's answer to a `package.json` that could be published.
+const VALID: &[u8] = b"{\"valid\":true,\"message\":\"Package validation successful\"}";
 
 /// Publishes one release. Source: `packages/oc/src/registry/routes/publish.ts`.
 ///
@@ -91,6 +95,32 @@ pub(crate) async fn put(
     };
     Ok(match publisher.publish(asked).await {
         Ok(()) => answer::json(&request, Bytes::from_static(b"{\"ok\":true}")),
+        Err(failure) => failed(&failure),
+    })
+}
+
+/// Says whether a `package.json` could be published. Source:
+/// `packages/oc/src/registry/routes/validate.ts`.
+///
+/// # Errors
+///
+/// 404 when `discovery.validate` is off; what is wrong with the body itself.
+pub(crate) async fn validate(
+    request: HttpRequest,
+    payload: web::Payload,
+    (discovery, publisher): (web::Data<Discovery>, web::Data<Publisher>),
+    limits: web::Data<BodyLimits>,
+) -> Result<HttpResponse, ApiError> {
+    if !discovery.settings().validate {
+        return Err(ApiError::not_found("there is no such path"));
+    }
+    let body = body::read(&request, payload, **limits).await?;
+    let user_agent = request
+        .headers()
+        .get(USER_AGENT)
+        .and_then(|value| value.to_str().ok());
+    Ok(match publisher.validate(body.as_ref(), user_agent) {
+        Ok(()) => answer::json(&request, Bytes::from_static(VALID)),
         Err(failure) => failed(&failure),
     })
 }

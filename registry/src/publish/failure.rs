@@ -50,6 +50,17 @@ impl PublishFailure {
         )
     }
 
+    /// What `~registry/validate` refuses: `{"code","error"}`, 409.
+    pub(super) fn flat(code: &'static str, message: &str) -> Self {
+        let members = vec![("code", json!(code)), ("error", json!(message))];
+        Self::new(409, "refused", members)
+    }
+
+    /// A request that says too little: `{"error"}`, 400.
+    pub(super) fn bad_request(message: &str) -> Self {
+        Self::new(400, "refused", vec![("error", json!(message))])
+    }
+
     fn temporary(code: &'static str, message: &str) -> Self {
         let members = vec![("code", json!(code)), ("error", json!(message))];
         Self {

@@ -128,22 +128,11 @@ pub(super) fn check(
     if let Some(minimum) = &template.min_oc_version {
         check_oc_version(minimum, target.oc_version)?;
     }
-    let name: ComponentName = target
-        .name
-        .parse()
-        .ok()
-        .filter(|name: &ComponentName| !UNSAFE_NAMES.contains(&name.as_str()))
-        .ok_or_else(PublishFailure::name_not_valid)?;
-    let version: Version = target
-        .version
-        .parse()
-        .ok()
-        .filter(Version::is_canonical)
+    let name = component_name(target.name).ok_or_else(PublishFailure::name_not_valid)?;
+    let version = release_version(target.version)
         .ok_or_else(|| PublishFailure::version_not_valid(target.version))?;
-    if name.as_str() == RESERVED {
-        return Err(PublishFailure::not_allowed(&format!(
-            "The name \"{name}\" is reserved."
-        )));
+    if let Some(reason) = reserved(&name) {
+        return Err(PublishFailure::not_allowed(&reason));
     }
     if manifest.name() != Some(name.as_str()) {
         return Err(PublishFailure::not_allowed(
@@ -157,7 +146,28 @@ pub(super) fn check(
     Ok(ComponentId { name, version })
 }
 
-fn check_oc_version(minimum: &str, own: &Version) -> Result<(), PublishFailure> {
+/// The name, when a component may be published under it.
+pub(super) fn component_name(text: &str) -> Option<ComponentName> {
+    let name: ComponentName = text.parse().ok()?;
+    (!UNSAFE_NAMES.contains(&name.as_str())).then_some(name)
+}
+
+/// The version, when a release may be published under it: there is one way to write each.
+pub(super) fn release_version(text: &str) -> Option<Version> {
+    text.parse().ok().filter(Version::is_canonical)
+}
+
+/// Why nobody may publish under `name`.
+pub(super) fn reserved(name: &ComponentName) -> Option<String> {
+    (name.as_str() == RESERVED).then(|| format!("The name \"{name}\" is reserved."))
+}
+
+/// Checks that this registry is as new as a template needs it.
+///
+/// # Errors
+///
+/// `template_oc_version_not_valid`.
+pub(super) fn check_oc_version(minimum: &str, own: &Version) -> Result<(), PublishFailure> {
     let fits = minimum
         .parse::<Version>()
         .is_ok_and(|minimum| minimum <= *own);
