@@ -12,7 +12,7 @@ required=(
     ochre_cdn_sync
     ochre_engine quickjs
     ochre_registry
-    ochre_client exchanges
+    ochre_client exchanges page
     ochre_loadtest
     api cluster compat hostile
 )

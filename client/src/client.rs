@@ -6,6 +6,14 @@ use reqwest::{Method, RequestBuilder, redirect};
 use rustls::crypto::{CryptoProvider, ring};
 use url::Url;
 
+use crate::{
+    RetryPolicy,
+    retry::{Attempts, Budget},
+};
+
+/// How long an idle connection is kept. Node registries keep theirs for 5 s.
+const IDLE: Duration = Duration::from_secs(4);
+
 /// A registry's gate admits publishers by the CLI and the Node version named in `user-agent`.
 const USER_AGENT: &str = concat!(
     "ochre-client/",
@@ -21,13 +29,18 @@ pub struct Client {
     http: reqwest::Client,
     registry: Url,
     options: Arc<ClientOptions>,
+    budget: Budget,
 }
 
 /// How a registry is spoken to.
 #[derive(Clone, Debug)]
 pub struct ClientOptions {
-    /// Longest time for a whole exchange, publishing excepted. Default 30 s.
+    /// Longest time for a whole exchange, retries included, publishing excepted. Default 30 s.
     pub timeout: Duration,
+    /// Longest time for a connection to be made. Default 5 s.
+    pub connect_timeout: Duration,
+    /// When an exchange is tried again.
+    pub retry: RetryPolicy,
     /// Longest time for a whole publish, its upload included. Default 5 min.
     pub publish_timeout: Duration,
     /// Sent when publishing; other exchanges need none.
@@ -85,11 +98,15 @@ impl Client {
         let http = reqwest::Client::builder()
             .user_agent(&options.user_agent)
             .redirect(redirect::Policy::none())
+            .connect_timeout(options.connect_timeout)
+            // Shorter than registries keep idle connections, so that none closes in use.
+            .pool_idle_timeout(IDLE)
             .build()
             .map_err(ClientError::Http)?;
         Ok(Self {
             http,
             registry,
+            budget: Budget::new(&options.retry),
             options: Arc::new(options),
         })
     }
@@ -122,6 +139,16 @@ impl Client {
         self.http.request(method, url).timeout(self.options.timeout)
     }
 
+    /// Sends exchanges that may be repeated.
+    pub(crate) fn attempts(&self, timeout: Option<Duration>) -> Attempts<'_> {
+        Attempts {
+            policy: &self.options.retry,
+            budget: &self.budget,
+            timeout: timeout.unwrap_or(self.options.timeout),
+            answer_max: self.options.answer_bytes_max,
+        }
+    }
+
     pub(crate) fn options(&self) -> &ClientOptions {
         &self.options
     }
@@ -133,6 +160,8 @@ impl Default for ClientOptions {
     fn default() -> Self {
         Self {
             timeout: Duration::from_secs(30),
+            connect_timeout: Duration::from_secs(5),
+            retry: RetryPolicy::default(),
             publish_timeout: Duration::from_mins(5),
             credentials: None,
             user_agent: USER_AGENT.to_owned(),

@@ -5,7 +5,7 @@ use reqwest::{Method, StatusCode, header::ACCEPT};
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
-use crate::{Client, ExchangeError, exchange};
+use crate::{Client, ExchangeError};
 
 /// What a registry says of itself.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
@@ -68,7 +68,7 @@ impl Client {
         let request = self
             .request(Method::GET, self.root().clone())
             .header(ACCEPT, "application/json");
-        let answer = exchange::send(request, self.options().answer_bytes_max).await?;
+        let answer = self.attempts(None).send(request).await?;
         if answer.status == StatusCode::OK {
             answer.json()
         } else {
@@ -96,7 +96,7 @@ impl Client {
         let request = self
             .request(Method::GET, url)
             .header(ACCEPT, "application/json");
-        let answer = exchange::send(request, self.options().answer_bytes_max).await?;
+        let answer = self.attempts(None).send(request).await?;
 
         match answer.status {
             StatusCode::OK => Ok(answer.json()?),

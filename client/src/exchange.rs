@@ -3,7 +3,10 @@
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
-use reqwest::{RequestBuilder, Response, StatusCode, header::RETRY_AFTER};
+use reqwest::{
+    RequestBuilder, StatusCode,
+    header::{HeaderMap, RETRY_AFTER},
+};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
@@ -46,6 +49,7 @@ pub enum ExchangeError {
 pub(crate) struct Answer {
     pub(crate) status: StatusCode,
     pub(crate) retry_after: Option<Duration>,
+    pub(crate) headers: HeaderMap,
     body: Bytes,
 }
 
@@ -77,7 +81,8 @@ pub(crate) async fn send(request: RequestBuilder, limit: usize) -> Result<Answer
     }
     Ok(Answer {
         status: response.status(),
-        retry_after: retry_after(&response),
+        retry_after: retry_after(response.headers()),
+        headers: std::mem::take(response.headers_mut()),
         body: body.freeze(),
     })
 }
@@ -93,8 +98,8 @@ fn timed_out_or(
     }
 }
 
-fn retry_after(response: &Response) -> Option<Duration> {
-    let seconds = response.headers().get(RETRY_AFTER)?.to_str().ok()?;
+fn retry_after(headers: &HeaderMap) -> Option<Duration> {
+    let seconds = headers.get(RETRY_AFTER)?.to_str().ok()?;
     seconds.parse().ok().map(Duration::from_secs)
 }
 
@@ -104,6 +109,11 @@ impl Answer {
     /// The body as JSON.
     pub(crate) fn json<T: DeserializeOwned>(&self) -> Result<T, ExchangeError> {
         serde_json::from_slice(&self.body).map_err(ExchangeError::Malformed)
+    }
+
+    /// The body as text.
+    pub(crate) fn text(&self) -> Option<&str> {
+        std::str::from_utf8(&self.body).ok()
     }
 
     /// What the body says of a failure; a body that is no JSON is its own message.

@@ -2,39 +2,20 @@
 
 use std::time::Duration;
 
-use ochre_model::ComponentName;
-use reqwest::{Method, StatusCode, header::ACCEPT};
+use reqwest::{
+    Method, RequestBuilder, StatusCode,
+    header::{ACCEPT, HeaderMap, HeaderName, HeaderValue, USER_AGENT},
+};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
-use url::Url;
 
 use crate::{
-    Client, ExchangeError,
-    exchange::{self, ErrorBody},
+    Client, ExchangeError, RenderOptions, RenderRequest, exchange::ErrorBody,
+    request::append_parameters,
 };
 
-/// Which component is asked for.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct RenderRequest {
-    /// The component.
-    pub name: ComponentName,
-    /// Exact version or npm range; `None` for the newest.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub version: Option<String>,
-    /// Parameters. [`Client::render`] sends them in the query, where an array repeats its key,
-    /// `null` is left out and an object becomes JSON text; [`Client::render_many`] sends them as
-    /// they are.
-    pub parameters: Map<String, Value>,
-}
-
-/// What is asked of a component.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Mode {
-    /// HTML.
-    Rendered,
-    /// The view-model and where its view is.
-    Unrendered,
-}
+/// By this name registries know a client whose `templates` header counts.
+const NEGOTIATING: &str = "oc-client-4.0.3/ochre";
 
 /// A component as a registry answered it.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
@@ -50,6 +31,12 @@ pub struct Rendered {
     pub request_version: String,
     /// URL of this very answer.
     pub href: Option<String>,
+    /// `oc-component`, or `oc-component-local` when a developer may change it any moment.
+    #[serde(rename = "type", default)]
+    pub component_type: String,
+    /// Headers of the answer; in a batch those that the component set.
+    #[serde(skip)]
+    pub headers: HeaderMap,
     /// The answer itself. A registry may render although data was asked for.
     #[serde(flatten)]
     pub content: Content,
@@ -139,50 +126,16 @@ pub enum RenderError {
 #[derive(Serialize)]
 struct Batch<'a> {
     components: &'a [RenderRequest],
+    #[serde(skip_serializing_if = "Map::is_empty")]
+    parameters: &'a Map<String, Value>,
 }
 
 #[derive(Deserialize)]
 struct BatchEntry {
     status: u16,
     response: Value,
-}
-
-// === impl RenderRequest ===
-
-impl RenderRequest {
-    /// Asks for the newest version of `name`, without parameters.
-    pub fn new(name: ComponentName) -> Self {
-        Self {
-            name,
-            version: None,
-            parameters: Map::new(),
-        }
-    }
-
-    /// Asks for `version`: exact, or an npm range.
-    #[must_use]
-    pub fn version(mut self, version: impl Into<String>) -> Self {
-        self.version = Some(version.into());
-        self
-    }
-
-    /// Adds a parameter.
-    #[must_use]
-    pub fn parameter(mut self, name: impl Into<String>, value: impl Into<Value>) -> Self {
-        self.parameters.insert(name.into(), value.into());
-        self
-    }
-}
-
-// === impl Mode ===
-
-impl Mode {
-    fn accept(self) -> &'static str {
-        match self {
-            Self::Rendered => "application/vnd.oc.rendered+json",
-            Self::Unrendered => "application/vnd.oc.unrendered+json",
-        }
-    }
+    #[serde(default)]
+    headers: Map<String, Value>,
 }
 
 // === impl Client ===
@@ -196,20 +149,21 @@ impl Client {
     pub async fn render(
         &self,
         request: &RenderRequest,
-        mode: Mode,
+        options: &RenderOptions,
     ) -> Result<Rendered, RenderError> {
-        let mut segments = vec![request.name.as_str()];
-        segments.extend(request.version.as_deref());
         let mut url = self
-            .url(&segments)
+            .url(&request.segments())
             .ok_or_else(|| RenderError::Version(request.version.clone().unwrap_or_default()))?;
-        append_parameters(&mut url, &request.parameters);
+        let parameters = request.parameters_over(&options.parameters);
+        append_parameters(&mut url, &parameters);
 
-        let request = self.request(Method::GET, url).header(ACCEPT, mode.accept());
-        let answer = exchange::send(request, self.options().answer_bytes_max).await?;
+        let asked = self.asking(self.request(Method::GET, url), options);
+        let answer = self.attempts(options.timeout).send(asked).await?;
 
         if answer.status == StatusCode::OK {
-            return Ok(answer.json()?);
+            let mut rendered: Rendered = answer.json()?;
+            rendered.headers = answer.headers;
+            return Ok(rendered);
         }
         if answer.status.is_redirection() {
             return Err(answer.unexpected().into());
@@ -220,7 +174,8 @@ impl Client {
 
     /// Asks for many components in one exchange; the answers stand in the order of `requests`.
     ///
-    /// One component that fails does not fail the others.
+    /// One component that fails does not fail the others. A single one is asked for as
+    /// [`Client::render`] does, and none is no exchange.
     ///
     /// # Errors
     ///
@@ -228,15 +183,21 @@ impl Client {
     pub async fn render_many(
         &self,
         requests: &[RenderRequest],
-        mode: Mode,
+        options: &RenderOptions,
     ) -> Result<Vec<Result<Rendered, RenderError>>, RenderError> {
-        let request = self
-            .request(Method::POST, self.root().clone())
-            .header(ACCEPT, mode.accept())
-            .json(&Batch {
-                components: requests,
-            });
-        let answer = exchange::send(request, self.options().answer_bytes_max).await?;
+        match requests {
+            [] => return Ok(Vec::new()),
+            [single] => return Ok(vec![self.render(single, options).await]),
+            _ => {}
+        }
+        let batch = Batch {
+            components: requests,
+            parameters: &options.parameters,
+        };
+        let asked = self
+            .asking(self.request(Method::POST, self.root().clone()), options)
+            .json(&batch);
+        let answer = self.attempts(options.timeout).send(asked).await?;
 
         if answer.status != StatusCode::OK {
             let body = answer.error_body();
@@ -251,6 +212,29 @@ impl Client {
         }
         Ok(entries.into_iter().map(BatchEntry::into_result).collect())
     }
+
+    /// Adds the headers by which a registry decides how to answer.
+    pub(crate) fn asking(
+        &self,
+        request: RequestBuilder,
+        options: &RenderOptions,
+    ) -> RequestBuilder {
+        let mut headers = options.headers.clone();
+        headers.insert(ACCEPT, options.mode.accept());
+        let templates: Vec<String> = options
+            .templates
+            .iter()
+            .map(|(name, version)| format!("{name},{version}"))
+            .collect();
+        if let Ok(templates) = HeaderValue::from_str(&templates.join(";"))
+            && !templates.is_empty()
+        {
+            headers.insert("templates", templates);
+            let agent = format!("{} {NEGOTIATING}", self.options().user_agent);
+            headers.extend(HeaderValue::from_str(&agent).map(|agent| (USER_AGENT, agent)));
+        }
+        request.headers(headers)
+    }
 }
 
 // === impl BatchEntry ===
@@ -258,8 +242,10 @@ impl Client {
 impl BatchEntry {
     fn into_result(self) -> Result<Rendered, RenderError> {
         if self.status == StatusCode::OK.as_u16() {
-            let rendered = serde_json::from_value(self.response);
-            return Ok(rendered.map_err(ExchangeError::Malformed)?);
+            let mut rendered: Rendered =
+                serde_json::from_value(self.response).map_err(ExchangeError::Malformed)?;
+            rendered.headers = header_map(&self.headers);
+            return Ok(rendered);
         }
         Err(failure(
             self.status,
@@ -269,33 +255,27 @@ impl BatchEntry {
     }
 }
 
-fn append_parameters(url: &mut Url, parameters: &Map<String, Value>) {
-    if parameters.is_empty() {
-        return;
-    }
-    let mut query = url.query_pairs_mut();
-    for (name, value) in parameters {
-        match value {
-            Value::Null => {}
-            Value::String(text) => {
-                query.append_pair(name, text);
-            }
-            Value::Array(items) => {
-                for item in items {
-                    let text = item
-                        .as_str()
-                        .map_or_else(|| item.to_string(), str::to_owned);
-                    query.append_pair(name, &text);
-                }
-            }
-            other => {
-                query.append_pair(name, &other.to_string());
+/// Headers as a batch tells them: a text, or a list of them. What is no header is left out.
+fn header_map(told: &Map<String, Value>) -> HeaderMap {
+    let mut headers = HeaderMap::new();
+    for (name, value) in told {
+        let Ok(name) = name.parse::<HeaderName>() else {
+            continue;
+        };
+        let one = std::slice::from_ref(value);
+        for value in value.as_array().map_or(one, Vec::as_slice) {
+            let text = value
+                .as_str()
+                .map_or_else(|| value.to_string(), str::to_owned);
+            if let Ok(value) = HeaderValue::from_str(&text) {
+                headers.append(name.clone(), value);
             }
         }
     }
+    headers
 }
 
-fn failure(status: u16, body: ErrorBody, retry_after: Option<Duration>) -> RenderError {
+pub(crate) fn failure(status: u16, body: ErrorBody, retry_after: Option<Duration>) -> RenderError {
     let ErrorBody {
         code,
         message,

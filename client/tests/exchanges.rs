@@ -6,8 +6,8 @@ use std::{net::TcpListener, time::Duration};
 
 use bytes::Bytes;
 use ochre_client::{
-    Client, ClientOptions, Content, Credentials, ExchangeError, InfoError, Mode, PublishError,
-    RenderError, RenderRequest, Rendered,
+    Client, ClientOptions, Content, Credentials, ExchangeError, InfoError, PublishError,
+    RenderError, RenderOptions, RenderRequest, Rendered,
 };
 use serde_json::{Value, json};
 use wiremock::{
@@ -65,7 +65,7 @@ async fn publish(answer: ResponseTemplate) -> Result<(), PublishError> {
 
 async fn render(answer: ResponseTemplate) -> Result<Rendered, RenderError> {
     let (_server, client) = registry(answer).await;
-    client.render(&hello(), Mode::Rendered).await
+    client.render(&hello(), &RenderOptions::rendered()).await
 }
 
 fn answer(status: u16, body: Value) -> ResponseTemplate {
@@ -189,7 +189,7 @@ async fn rendered_component_is_html() {
         .parameter("nothing", Value::Null);
 
     let rendered = client(&server)
-        .render(&request, Mode::Rendered)
+        .render(&request, &RenderOptions::rendered())
         .await
         .unwrap();
 
@@ -206,7 +206,10 @@ async fn repeated_parameter_repeats_its_key() {
         .parameter("tag", json!(["a", 1]))
         .parameter("o", json!({"k": 1}));
 
-    client.render(&request, Mode::Rendered).await.unwrap();
+    client
+        .render(&request, &RenderOptions::rendered())
+        .await
+        .unwrap();
 
     let requests = server.received_requests().await.unwrap();
     assert_eq!(
@@ -219,7 +222,10 @@ async fn repeated_parameter_repeats_its_key() {
 async fn unrendered_component_is_data_and_a_view() {
     let (_server, client) = registry(answer(200, unrendered_body())).await;
 
-    let rendered = client.render(&hello(), Mode::Unrendered).await.unwrap();
+    let rendered = client
+        .render(&hello(), &RenderOptions::unrendered())
+        .await
+        .unwrap();
 
     let Content::Unrendered { data, template } = rendered.content else {
         panic!("not unrendered: {rendered:?}");
@@ -294,7 +300,7 @@ async fn batch_answers_each_component_by_itself() {
     let requests = [hello().version("1.x.x").parameter("waves", 2), hello()];
 
     let answers = client(&server)
-        .render_many(&requests, Mode::Rendered)
+        .render_many(&requests, &RenderOptions::rendered())
         .await
         .unwrap();
 
@@ -307,12 +313,14 @@ async fn batch_answers_each_component_by_itself() {
 async fn batch_with_another_count_is_an_error() {
     let (_server, client) = registry(answer(200, json!([]))).await;
 
-    let answers = client.render_many(&[hello()], Mode::Rendered).await;
+    let answers = client
+        .render_many(&[hello(), hello()], &RenderOptions::rendered())
+        .await;
 
     assert!(matches!(
         answers,
         Err(RenderError::CountMismatch {
-            sent: 1,
+            sent: 2,
             received: 0
         })
     ));
@@ -322,7 +330,9 @@ async fn batch_with_another_count_is_an_error() {
 async fn version_that_a_url_would_lose_is_not_sent() {
     let (server, client) = registry(answer(200, rendered_body())).await;
 
-    let rendered = client.render(&hello().version(".."), Mode::Rendered).await;
+    let rendered = client
+        .render(&hello().version(".."), &RenderOptions::rendered())
+        .await;
 
     assert!(matches!(rendered, Err(RenderError::Version(version)) if version == ".."));
     assert!(server.received_requests().await.unwrap().is_empty());
