@@ -212,6 +212,9 @@ impl Watch {
             for (place, why) in &report.problems {
                 tracing::warn!(store.path = %place, error = %why, "could not mend a release");
             }
+            for (id, summary) in &report.unlisted {
+                self.insert(id, summary);
+            }
             self.read_once().await?;
         }
         Ok(alerts)

@@ -121,10 +121,9 @@ impl App {
             .map_err(BuildError::Store)?;
         let stop = CancellationToken::new();
         let tasks = TaskTracker::new();
-        let (gate, replica) = tokio::join!(
-            WriteGate::test(&store),
-            replicate(&store, &settings, (&tasks, &stop))
-        );
+        // In this order: the first poll may write already what other registries have published.
+        let gate = WriteGate::test(&store).await;
+        let replica = replicate(&store, &settings, (&tasks, &stop)).await;
         let parts = assemble(&settings, &replica, (store, clock, metrics, gate))?;
         let task_parts = TaskParts {
             watch: replica.watch.clone(),

@@ -101,6 +101,8 @@ async fn reconcile(parts: TaskParts, period: Duration) {
     if *parts.gate.state() != WriteState::Safe {
         return;
     }
+    // What polls left unwritten until now.
+    parts.watch.wake();
     let mut ticks = tokio::time::interval(period);
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     let mut swept: Option<Instant> = None;

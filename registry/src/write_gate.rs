@@ -1,4 +1,5 @@
 //! Whether publishing is safe: what the store's self-test found, asked again until it is known.
+//! Until then nothing that is published is written, neither for a caller nor by a poll.
 
 use std::{sync::Arc, time::Duration};
 
@@ -31,8 +32,9 @@ pub struct WriteGate(ArcSwap<WriteState>);
 // === impl WriteGate ===
 
 impl WriteGate {
-    /// Tests the store once, for a bounded time.
+    /// Tests the store once, for a bounded time, and holds its writes until it has passed.
     pub async fn test(store: &ComponentStore) -> Arc<Self> {
+        store.hold_writes();
         let gate = Arc::new(Self(ArcSwap::from_pointee(WriteState::Unknown)));
         if tokio::time::timeout(FIRST_TEST, gate.ask(store))
             .await
@@ -62,6 +64,7 @@ impl WriteGate {
         let state = match store.probe().await {
             Ok(()) => {
                 tracing::info!("the store passed its self-test: releases can be published");
+                store.release_writes();
                 WriteState::Safe
             }
             Err(error @ (ProbeError::Unavailable(_) | ProbeError::Lock(_))) => {

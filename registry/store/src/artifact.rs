@@ -3,12 +3,11 @@
 use std::sync::Arc;
 
 use bytes::{BufMut as _, Bytes, BytesMut};
-use object_store::Attributes;
 use ochre_model::ComponentId;
 
 use crate::{
     digest::Digest,
-    key::StoreKey,
+    key::{Labels, StoreKey},
     source::ReadError,
     store::{ComponentStore, Inner},
 };
@@ -117,8 +116,10 @@ impl Inner {
         let mut stored = BytesMut::with_capacity(DIGEST_LENGTH + bytes.len());
         stored.put_slice(Digest::of(bytes).as_bytes());
         stored.put_slice(bytes);
+        // Whoever derives it writes the same bytes: no promise of the store is needed.
         self.objects
-            .overwrite(&path, &stored.freeze(), Attributes::new())
+            .unheld()
+            .overwrite(&path, &stored.freeze(), Labels::default())
             .await
             .map_err(|error| ReadError::Unavailable(Arc::new(error)))
     }

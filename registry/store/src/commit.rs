@@ -281,7 +281,7 @@ impl Inner {
         loop {
             let put = self
                 .objects
-                .put(&path, object, PutMode::Create, key.attributes());
+                .put(&path, object, PutMode::Create, key.labels());
             let Err(refused) = put.await else {
                 return Ok(Claim::Won);
             };

@@ -8,10 +8,11 @@ mod lock;
 mod revisions;
 
 use bytes::Bytes;
-use object_store::{Attributes, Error, GetOptions, PutMode, UpdateVersion, path::Path};
+use object_store::{Error, GetOptions, PutMode, UpdateVersion, path::Path};
 
 use crate::{
     digest::Digest,
+    key::Labels,
     objects::{FetchError, Medium, Objects, collect},
 };
 
@@ -74,7 +75,7 @@ pub(crate) enum SwapError {
 pub(crate) struct SwapObject {
     objects: Objects,
     path: Path,
-    attributes: Attributes,
+    labels: Labels,
     way: Way,
 }
 
@@ -89,7 +90,7 @@ enum Way {
 
 impl SwapObject {
     /// An object that only Ochre reads.
-    pub(crate) fn own(objects: Objects, path: Path, attributes: Attributes) -> Self {
+    pub(crate) fn own(objects: Objects, path: Path, labels: Labels) -> Self {
         let way = match objects.medium {
             Medium::Folder(_) => Way::Revisions,
             Medium::Memory | Medium::S3 => Way::Conditional,
@@ -97,18 +98,13 @@ impl SwapObject {
         Self {
             objects,
             path,
-            attributes,
+            labels,
             way,
         }
     }
 
     /// An object that others read by its name; `lock` is where a folder keeps its lock file.
-    pub(crate) fn shared(
-        objects: Objects,
-        path: Path,
-        attributes: Attributes,
-        lock: &Path,
-    ) -> Self {
+    pub(crate) fn shared(objects: Objects, path: Path, labels: Labels, lock: &Path) -> Self {
         let way = match &objects.medium {
             Medium::Folder(root) => Way::Locked(lock::LockFile::new(root, lock)),
             Medium::Memory | Medium::S3 => Way::Conditional,
@@ -116,7 +112,7 @@ impl SwapObject {
         Self {
             objects,
             path,
-            attributes,
+            labels,
             way,
         }
     }
@@ -166,6 +162,7 @@ impl SwapObject {
         expected: Option<&Revision>,
         bytes: Bytes,
     ) -> Result<Swapped, SwapError> {
+        self.objects.check_hold().map_err(SwapError::Store)?;
         match &self.way {
             Way::Revisions => revisions::swap(&self.objects, &self.path, expected, &bytes).await,
             Way::Conditional => self.swap_conditional(expected, &bytes).await,
@@ -190,7 +187,7 @@ impl SwapObject {
         };
         let put = self
             .objects
-            .put(&self.path, bytes, mode, self.attributes.clone());
+            .put(&self.path, bytes, mode, self.labels.clone());
         match put.await {
             Ok(result) => Ok(Swapped::Done(tag(result.e_tag, result.version).ok())),
             Err(Error::AlreadyExists { .. } | Error::Precondition { .. }) => Ok(Swapped::Conflict),
@@ -214,7 +211,7 @@ impl SwapObject {
         let mode = PutMode::Overwrite;
         let put = self
             .objects
-            .put(&self.path, bytes, mode, self.attributes.clone());
+            .put(&self.path, bytes, mode, self.labels.clone());
         let written = put.await.map_err(SwapError::Store)?;
         Ok(Swapped::Done(Some(Revision::Content {
             e_tag: written.e_tag,

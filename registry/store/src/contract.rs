@@ -16,6 +16,7 @@ pub mod publishing;
 use std::{path::Path as FilePath, sync::Arc};
 
 use bytes::Bytes;
+use futures::TryStreamExt as _;
 use object_store::{ObjectStore, ObjectStoreExt as _, path::Path};
 use ochre_model::{ComponentId, PackageJson, SystemClock};
 use serde_json::{Value, json};
@@ -105,6 +106,23 @@ impl Subject {
     pub async fn delete(&self, key: &str) {
         let path = self.path(key);
         self.objects.delete(&path).await.expect("the object goes");
+    }
+
+    /// Keys of all objects, whatever lies under them, in order.
+    pub async fn list(&self) -> Vec<String> {
+        let listing: Vec<_> = self
+            .objects
+            .list(None)
+            .try_collect()
+            .await
+            .expect("a listing");
+        let mut keys: Vec<String> = listing
+            .into_iter()
+            .map(|object| object.location.to_string())
+            .filter(|key| key.starts_with(&self.settings.components_dir))
+            .collect();
+        keys.sort_unstable();
+        keys
     }
 
     fn path(&self, key: &str) -> Path {

@@ -15,6 +15,15 @@ const KEY_MAX: usize = 1024;
 /// Name of the file whose presence makes a version visible to every registry.
 pub const PACKAGE_JSON: &str = "package.json";
 
+/// How an object is labelled when it is written.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Labels {
+    /// Content type, content encoding, cache control.
+    pub(crate) attributes: Attributes,
+    /// Whether everybody may read it.
+    pub(crate) public: bool,
+}
+
 /// Prefixes of one store.
 #[derive(Clone, Debug)]
 pub(crate) struct Layout {
@@ -119,9 +128,10 @@ impl Layout {
 // === impl StoreKey ===
 
 impl StoreKey<'_> {
-    /// Labels for the object: content type, content encoding, cache control.
-    pub(crate) fn attributes(self) -> Attributes {
+    /// Labels for the object. Only files of a release are ever public.
+    pub(crate) fn labels(self) -> Labels {
         let mut attributes = Attributes::new();
+        let mut public = false;
         match self {
             Self::File(_, path) => {
                 let media = media_type(path);
@@ -131,7 +141,8 @@ impl StoreKey<'_> {
                 if media.gzip {
                     attributes.insert(Attribute::ContentEncoding, "gzip".into());
                 }
-                if !is_private(path) {
+                public = !is_private(path);
+                if public {
                     attributes.insert(Attribute::CacheControl, IMMUTABLE.into());
                 }
             }
@@ -141,7 +152,7 @@ impl StoreKey<'_> {
             }
             _ => {}
         }
-        attributes
+        Labels { attributes, public }
     }
 }
 

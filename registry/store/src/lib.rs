@@ -6,9 +6,10 @@
 //! that all registries share in `index` and `manifest`.
 //!
 //! Files that must stay private (`server.js`, `.env`) lie in the same bucket as public ones, as in
-//! OpenComponents: `object_store` sets no ACLs, so a bucket policy has to deny them to the public,
-//! together with the whole `.ochre` prefix.
+//! OpenComponents. Either a bucket policy denies them to the public, together with the whole
+//! `.ochre` prefix, or every object has its own ACL ([`PublicAccess`], the private module `acl`).
 
+mod acl;
 mod artifact;
 mod catalog;
 mod commit;
@@ -45,6 +46,6 @@ pub use objects::Medium;
 pub use poll::{CatalogAlert, CatalogRead};
 pub use probe::ProbeError;
 pub use reconcile::{ReconcileReport, ReconcileScope};
-pub use settings::{Backend, Secret, StoreSettings};
+pub use settings::{Backend, PublicAccess, Secret, StoreSettings};
 pub use source::{ReadError, ReleaseFiles};
 pub use store::{ComponentStore, OpenError, open_objects};

@@ -1,7 +1,14 @@
 //! The object store as the rest of this crate uses it: bounded reads, repeated attempts, labels
 //! only where the medium keeps them.
 
-use std::{path::PathBuf, sync::Arc, time::Duration};
+use std::{
+    path::PathBuf,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 
 use bytes::{Bytes, BytesMut};
 use futures::{StreamExt as _, TryStreamExt as _};
@@ -10,7 +17,11 @@ use object_store::{
     ObjectStoreExt as _, PutMode, PutOptions, PutResult, path::Path,
 };
 
-use crate::retry::{Backoff, is_transient};
+use crate::{
+    acl::CannedAcl,
+    key::Labels,
+    retry::{Backoff, is_transient},
+};
 
 /// What the objects lie on, and so how a compare-and-swap is done.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -29,7 +40,16 @@ pub(crate) struct Objects {
     pub(crate) inner: Arc<dyn ObjectStore>,
     pub(crate) medium: Medium,
     pub(crate) lock_timeout: Duration,
+    /// Whether every object gets an ACL of its own.
+    pub(crate) acl: bool,
+    /// Whether writes are refused; one for all who work with the store.
+    hold: Arc<AtomicBool>,
 }
+
+/// Writes are refused until the store has shown that it keeps its promises.
+#[derive(Debug, thiserror::Error)]
+#[error("writes are held until the store passes its self-test")]
+struct Held;
 
 /// A failed read of an object.
 #[derive(Debug, thiserror::Error)]
@@ -60,6 +80,45 @@ impl Medium {
 // === impl Objects ===
 
 impl Objects {
+    /// Objects that may be written, without ACLs.
+    pub(crate) fn new(inner: Arc<dyn ObjectStore>, medium: Medium, lock_timeout: Duration) -> Self {
+        Self {
+            inner,
+            medium,
+            lock_timeout,
+            acl: false,
+            hold: Arc::default(),
+        }
+    }
+
+    /// Refuses every write from now on, or no longer.
+    pub(crate) fn set_hold(&self, held: bool) {
+        self.hold.store(held, Ordering::SeqCst);
+    }
+
+    /// Whether writes are refused.
+    pub(crate) fn is_held(&self) -> bool {
+        self.hold.load(Ordering::SeqCst)
+    }
+
+    /// The same objects, written whether others are held or not.
+    pub(crate) fn unheld(&self) -> Self {
+        Self {
+            hold: Arc::default(),
+            ..self.clone()
+        }
+    }
+
+    /// The error of a write while writes are refused.
+    pub(crate) fn check_hold(&self) -> Result<(), Error> {
+        if self.is_held() {
+            return Err(Error::NotSupported {
+                source: Box::new(Held),
+            });
+        }
+        Ok(())
+    }
+
     /// Reads an object whole; none when it does not exist.
     pub(crate) async fn fetch(&self, path: &Path, limit: u64) -> Result<Option<Bytes>, FetchError> {
         self.fetch_with(path, limit, GetOptions::default()).await
@@ -104,12 +163,12 @@ impl Objects {
         &self,
         path: &Path,
         bytes: &Bytes,
-        attributes: Attributes,
+        labels: Labels,
     ) -> Result<(), Error> {
         let mut backoff = Backoff::new();
         loop {
             match self
-                .put(path, bytes, PutMode::Overwrite, attributes.clone())
+                .put(path, bytes, PutMode::Overwrite, labels.clone())
                 .await
             {
                 Ok(_) => return Ok(()),
@@ -125,18 +184,26 @@ impl Objects {
         path: &Path,
         bytes: &Bytes,
         mode: PutMode,
-        attributes: Attributes,
+        labels: Labels,
     ) -> Result<PutResult, Error> {
+        self.check_hold()?;
         let labelled = !matches!(self.medium, Medium::Folder(_));
-        let options = PutOptions {
+        let mut options = PutOptions {
             mode,
             attributes: if labelled {
-                attributes
+                labels.attributes
             } else {
                 Attributes::new()
             },
             ..PutOptions::default()
         };
+        if self.acl {
+            options.extensions.insert(if labels.public {
+                CannedAcl::PublicRead
+            } else {
+                CannedAcl::Private
+            });
+        }
         self.inner
             .put_opts(path, bytes.clone().into(), options)
             .await
@@ -156,6 +223,7 @@ impl Objects {
 
     /// Deletes an object; one that is missing is no error.
     pub(crate) async fn delete(&self, path: &Path) -> Result<(), Error> {
+        self.check_hold()?;
         match self.inner.delete(path).await {
             Ok(()) | Err(Error::NotFound { .. }) => Ok(()),
             Err(error) => Err(error),

@@ -1,11 +1,17 @@
 //! Markers of unfinished publishes, and the reserved spellings of names.
 
 use bytes::Bytes;
-use object_store::{Attributes, Error, ObjectMeta, PutMode};
+use object_store::{Error, ObjectMeta, PutMode};
 use ochre_model::{ComponentId, ComponentName};
 use serde::{Deserialize, Serialize};
 
-use crate::{commit::CommitError, key::StoreKey, retry::Backoff, source::ReadError, store::Inner};
+use crate::{
+    commit::CommitError,
+    key::{Labels, StoreKey},
+    retry::Backoff,
+    source::ReadError,
+    store::Inner,
+};
 
 /// Largest marker that is read.
 const MARKER_MAX: u64 = 4096;
@@ -47,7 +53,7 @@ impl Inner {
         let text: Bytes = serde_json::to_vec(marker)
             .map_err(|error| CommitError::Unavailable(std::sync::Arc::new(error)))?
             .into();
-        let put = self.objects.overwrite(&path, &text, Attributes::new());
+        let put = self.objects.overwrite(&path, &text, Labels::default());
         Ok(put.await?)
     }
 
@@ -97,7 +103,7 @@ impl Inner {
                 });
             }
             let mode = PutMode::Create;
-            let put = self.objects.put(&path, &spelling, mode, Attributes::new());
+            let put = self.objects.put(&path, &spelling, mode, Labels::default());
             match put.await {
                 Ok(_) => return Ok(()),
                 Err(Error::AlreadyExists { .. } | Error::Precondition { .. }) => {}

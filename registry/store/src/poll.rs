@@ -26,7 +26,8 @@ pub struct CatalogRead {
     pub snapshot: Option<CatalogSnapshot>,
     /// What is wrong with the manifests; the snapshot keeps what was known before.
     pub alerts: Vec<CatalogAlert>,
-    /// Whether a manifest is damaged, gone or was never there: reconcile everything.
+    /// Whether a manifest is damaged, gone or was never there, or waits for a write that was held:
+    /// reconcile everything.
     pub needs_rebuild: bool,
 }
 
@@ -93,6 +94,7 @@ impl ComponentStore {
         if let Some(list) = list {
             inner.import(&mut poll, &list).await;
         }
+        poll.read.needs_rebuild |= inner.settles_owed();
         Ok(poll.finish())
     }
 }
@@ -233,15 +235,17 @@ impl Inner {
         for Addition { id, details } in &additions {
             insert(&mut poll.components, id, details);
         }
+        let lacks = crate::manifest::lacks(list, &poll.components);
+        if (lacks || !additions.is_empty()) && self.leaves_owed() {
+            return;
+        }
         if !additions.is_empty() {
             match self.take_over(additions).await {
                 Ok(state) => poll.take_state(&state),
                 Err(error) => poll.not_imported(&error),
             }
         }
-        if crate::manifest::lacks(list, &poll.components)
-            && let Err(error) = self.index.export_again().await
-        {
+        if lacks && let Err(error) = self.index.export_again().await {
             poll.not_imported(&error);
         }
     }

@@ -2,12 +2,12 @@
 
 use bytes::Bytes;
 use futures::future::join_all;
-use object_store::{Attributes, Error, PutMode, path::Path};
+use object_store::{Error, PutMode, path::Path};
 use tracing::instrument;
 
 use crate::{
     compare_swap::{Reading, Revision, SwapError, SwapObject, Swapped},
-    key::StoreKey,
+    key::{Labels, StoreKey},
     objects::{FetchError, Medium, Objects},
     store::{ComponentStore, Inner},
 };
@@ -51,6 +51,12 @@ pub enum ProbeError {
          writes (If-Match)"
     )]
     UpdateRefused,
+    /// Public files cannot be given their ACL.
+    #[error(
+        "bucket refused an object with the ACL `public-read`: allow ACLs on it and \
+         `s3:PutObjectAcl` to Ochre, or set storage.public_access = \"bucket-policy\""
+    )]
+    AclRefused(#[source] Error),
     /// Several of the writers of a race won, or none.
     #[error(
         "{winners} of {WRITERS} racing conditional writes were acknowledged, instead of one: use \
@@ -90,6 +96,7 @@ impl ComponentStore {
     pub async fn probe(&self) -> Result<(), ProbeError> {
         let probe = Probe {
             run: uuid::Uuid::new_v4().to_string(),
+            objects: self.inner.objects.unheld(),
             inner: &self.inner,
         };
         let result = probe.run().await;
@@ -100,6 +107,8 @@ impl ComponentStore {
 
 struct Probe<'a> {
     inner: &'a Inner,
+    /// Not held: the test itself decides whether others may write.
+    objects: Objects,
     run: String,
 }
 
@@ -109,6 +118,7 @@ impl Probe<'_> {
     async fn run(&self) -> Result<(), ProbeError> {
         self.missing().await?;
         self.create().await?;
+        self.acl().await?;
         self.update().await?;
         for round in 0..ROUNDS {
             self.race_creates(round).await?;
@@ -118,7 +128,7 @@ impl Probe<'_> {
     }
 
     fn objects(&self) -> &Objects {
-        &self.inner.objects
+        &self.objects
     }
 
     fn path(&self, name: &str) -> Result<Path, ProbeError> {
@@ -150,11 +160,32 @@ impl Probe<'_> {
         self.expect(&path, "first", ProbeError::CreateIgnored).await
     }
 
+    /// Writes as the public file of a release is written.
+    async fn acl(&self) -> Result<(), ProbeError> {
+        if !self.objects().acl {
+            return Ok(());
+        }
+        let labels = Labels {
+            public: true,
+            ..Labels::default()
+        };
+        let path = self.path("public")?;
+        let bytes = Bytes::from_static(b"public");
+        let put = self.objects().put(&path, &bytes, PutMode::Create, labels);
+        put.await.map(drop).map_err(|error| match error {
+            Error::PermissionDenied { .. } => ProbeError::AclRefused(error),
+            error if error.to_string().contains("AccessControlList") => {
+                ProbeError::AclRefused(error)
+            }
+            error => ProbeError::Unavailable(error),
+        })
+    }
+
     async fn create_once(&self, path: &Path, text: &str) -> Result<bool, ProbeError> {
         let bytes = Bytes::from(text.to_owned());
         let put = self
             .objects()
-            .put(path, &bytes, PutMode::Create, Attributes::new());
+            .put(path, &bytes, PutMode::Create, Labels::default());
         match put.await {
             Ok(_) => Ok(true),
             Err(Error::AlreadyExists { .. } | Error::Precondition { .. }) => Ok(false),
@@ -252,12 +283,12 @@ impl Probe<'_> {
 
     /// The ways in which this medium swaps.
     fn swap_objects(&self, name: &str) -> Result<Vec<SwapObject>, ProbeError> {
-        let own = SwapObject::own(self.objects().clone(), self.path(name)?, Attributes::new());
+        let own = SwapObject::own(self.objects().clone(), self.path(name)?, Labels::default());
         let lock = self.path(&format!("{name}-lock"))?;
         let shared = SwapObject::shared(
             self.objects().clone(),
             self.path(&format!("{name}-shared"))?,
-            Attributes::new(),
+            Labels::default(),
             &lock,
         );
         Ok(match self.objects().medium {

@@ -32,7 +32,7 @@ impl Inner {
             let put = async move {
                 let key = StoreKey::File(id, path);
                 let place = self.path(key).map_err(invalid)?;
-                let put = self.objects.overwrite(&place, bytes, key.attributes());
+                let put = self.objects.overwrite(&place, bytes, key.labels());
                 put.await.map_err(FetchError::Store)
             };
             put.boxed()
@@ -50,12 +50,12 @@ impl Inner {
     async fn project_package(&self, id: &ComponentId, package: Bytes) -> Result<(), FetchError> {
         let key = StoreKey::File(id, PACKAGE_JSON);
         let path = self.path(key).map_err(invalid)?;
-        let attributes = key.attributes();
+        let labels = key.labels();
         let mut backoff = Backoff::new();
         loop {
             let put = self
                 .objects
-                .put(&path, &package, PutMode::Create, attributes.clone());
+                .put(&path, &package, PutMode::Create, labels.clone());
             let Err(error) = put.await else {
                 return Ok(());
             };
@@ -65,7 +65,7 @@ impl Inner {
                     tracing::error!(store.path = %path,
                         "another registry published the version at the same moment; \
                          kept the release that was acknowledged");
-                    let put = self.objects.overwrite(&path, &package, attributes.clone());
+                    let put = self.objects.overwrite(&path, &package, labels.clone());
                     return put.await.map_err(FetchError::Store);
                 }
                 Ok(None) | Err(_) => {
@@ -81,7 +81,8 @@ impl Inner {
 
     /// Makes the release object of a version that another registry published.
     ///
-    /// A store that refuses the write does not keep the version from being served.
+    /// A store that refuses the write, or whose writes are held, does not keep the version from
+    /// being served.
     pub(crate) async fn adopt(
         &self,
         id: &ComponentId,
@@ -89,6 +90,9 @@ impl Inner {
     ) -> Result<ReleaseArchive, ReadError> {
         let mut archive = self.collect_published(id, package).await?;
         archive.release.adopted = true;
+        if self.leaves_owed() {
+            return Ok(archive);
+        }
         let shared = archive.clone();
         let object = tokio::task::spawn_blocking(move || shared.to_bytes())
             .await
@@ -98,7 +102,7 @@ impl Inner {
         let path = self.path(key)?;
         let put = self
             .objects
-            .put(&path, &object, PutMode::Create, key.attributes());
+            .put(&path, &object, PutMode::Create, key.labels());
         match put.await {
             Ok(_) => {
                 tracing::info!("adopted {id}, which another registry published");

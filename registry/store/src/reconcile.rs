@@ -9,7 +9,7 @@ use ochre_model::ComponentId;
 use tracing::instrument;
 
 use crate::{
-    catalog::{CatalogSnapshot, Components, insert},
+    catalog::{CatalogSnapshot, Components, VersionSummary, insert},
     key::{PACKAGE_JSON, StoreKey},
     pending::Marker,
     source::ReadError,
@@ -33,6 +33,8 @@ pub enum ReconcileScope {
 pub struct ReconcileReport {
     /// Releases whose files or listing were missing.
     pub finished: Vec<ComponentId>,
+    /// Releases that were found but could not be listed, because writes are held.
+    pub unlisted: Vec<(ComponentId, VersionSummary)>,
     /// What could not be mended: where, and why.
     pub problems: Vec<(String, String)>,
 }
@@ -54,6 +56,8 @@ impl ComponentStore {
     ///
     /// [`ReadError`] when the store cannot be listed or the index not be written; nothing is ever
     /// rebuilt from a partial listing. What fails for one release is told in the report.
+    ///
+    /// While writes are held, nothing is finished or listed: what was found is told.
     #[instrument(skip_all)]
     pub async fn reconcile(
         &self,
@@ -61,12 +65,14 @@ impl ComponentStore {
         known: Option<&CatalogSnapshot>,
     ) -> Result<ReconcileReport, ReadError> {
         let mut report = ReconcileReport::default();
-        self.inner.finish_pending(&mut report).await?;
+        if !self.inner.leaves_owed() {
+            self.inner.finish_pending(&mut report).await?;
+        }
         if scope == ReconcileScope::Everything {
             let known = known.map(|known| Arc::clone(&known.components));
-            self.inner
-                .rebuild(known.unwrap_or_default(), &mut report)
-                .await?;
+            let rebuilt = self.inner.rebuild(known.unwrap_or_default(), &mut report);
+            // What was owed before is still owed.
+            rebuilt.await.inspect_err(|_| self.inner.owe())?;
         }
         Ok(report)
     }
@@ -136,7 +142,7 @@ impl Inner {
         });
         let looks = missing.iter().map(|(id, found)| {
             let look = async move {
-                if !found.package {
+                if !found.package && !self.objects.is_held() {
                     let archive = self.read_archive(id).await.map_err(|error| text(&error))?;
                     if let Some(archive) = archive {
                         let projected = self.project(id, &archive).await;
@@ -150,16 +156,22 @@ impl Inner {
         let looks: Vec<BoxFuture<'_, _>> = looks.collect();
         let looks = stream::iter(looks).buffered(self.concurrency);
         let results: Vec<_> = looks.collect().await;
+        let mut found = Vec::new();
         for ((id, _), result) in missing.into_iter().zip(results) {
             match result {
                 Ok(Some(details)) => {
                     insert(&mut components, &id, &details);
-                    report.finished.push(id);
+                    found.push((id, details));
                 }
                 Ok(None) => {}
                 Err(why) => report.problems.push((id.to_string(), why)),
             }
         }
+        if self.leaves_owed() {
+            report.unlisted = found;
+            return Ok(());
+        }
+        report.finished.extend(found.into_iter().map(|(id, _)| id));
         self.index.rebuild(&components).await?;
         self.reserve_names(&report.finished).await;
         Ok(())

@@ -20,6 +20,13 @@ pub struct StoreSettings {
     pub public_url: Option<String>,
     /// Bucket of the `s3` backend.
     pub bucket: String,
+    /// What makes the files of a release public in a bucket: `bucket-policy`, which the operator
+    /// sets, or `acl`: every public file is written with the ACL `public-read` and everything else
+    /// with `private`, for buckets of Node registries. `s3` only. Default `bucket-policy`.
+    pub public_access: PublicAccess,
+    /// Whether every object is written with the header that asks S3 for its own encryption
+    /// (`AES256`), as Node registries do; some bucket policies demand it. Default false.
+    pub server_side_encryption: bool,
     /// Region of the `s3` backend. Default `us-east-1`.
     pub region: String,
     /// Address of an S3-compatible service; none for AWS.
@@ -63,6 +70,17 @@ pub enum Backend {
     S3,
 }
 
+/// What makes the files of a release public in a bucket.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum PublicAccess {
+    /// A policy of the bucket, or a CDN with its own credentials.
+    #[default]
+    BucketPolicy,
+    /// An ACL of each object.
+    Acl,
+}
+
 /// A text that never appears in a log, nor where settings are printed.
 #[derive(Clone, PartialEq, Eq, Deserialize)]
 #[serde(transparent)]
@@ -78,6 +96,8 @@ impl Default for StoreSettings {
             components_dir: "components".to_owned(),
             public_url: None,
             bucket: String::new(),
+            public_access: PublicAccess::BucketPolicy,
+            server_side_encryption: false,
             region: "us-east-1".to_owned(),
             endpoint: None,
             access_key_id: None,
@@ -127,6 +147,11 @@ impl StoreSettings {
         }
         if self.backend == Backend::S3 {
             self.validate_s3(&mut problems);
+        } else if self.public_access == PublicAccess::Acl {
+            problems.push(
+                "storage.public_access = \"acl\": only the backend \"s3\" has ACLs; leave it out"
+                    .to_owned(),
+            );
         }
         self.validate_bounds(&mut problems);
         problems

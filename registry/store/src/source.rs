@@ -205,7 +205,11 @@ impl Inner {
             return Ok(release);
         }
         match self.read_package(id).await? {
-            Some(package) => Ok(Arc::new(self.adopt(id, package).await?.release)),
+            Some(package) => {
+                let release = Arc::new(self.adopt(id, package).await?.release);
+                self.headers.insert(id.clone(), Arc::clone(&release)).await;
+                Ok(release)
+            }
             None => Err(ReadError::NotFound(id.to_string())),
         }
     }
@@ -230,12 +234,8 @@ impl Inner {
         };
         let stored = archive.files.iter().find(|(path, _)| *path == file.path);
         let bytes = stored.map(|(_, bytes)| bytes.clone()).ok_or_else(lost)?;
-        let attributes = StoreKey::File(id, &file.path).attributes();
-        match self
-            .objects
-            .overwrite(&path, &bytes, attributes.clone())
-            .await
-        {
+        let labels = StoreKey::File(id, &file.path).labels();
+        match self.objects.overwrite(&path, &bytes, labels.clone()).await {
             Ok(()) => tracing::info!(store.path = %path, "repaired a file from its release object"),
             Err(error) => {
                 tracing::warn!(store.path = %path, error = %error, "could not repair a file");

@@ -1,11 +1,19 @@
 //! The store of published components: one cheap handle for everything that touches it.
 
-use std::{collections::HashSet, fmt, sync::Arc, time::Duration};
+use std::{
+    collections::HashSet,
+    fmt,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 
 use moka::future::Cache;
 use object_store::{
     ClientOptions, ObjectStore, RetryConfig,
-    aws::{AmazonS3Builder, S3ConditionalPut},
+    aws::{AmazonS3Builder, AmazonS3ConfigKey, S3ConditionalPut},
     client::SpawnedReqwestConnector,
     local::LocalFileSystem,
     memory::InMemory,
@@ -15,6 +23,7 @@ use ochre_model::{Clock, ComponentId};
 use tokio::runtime::Handle;
 
 use crate::{
+    acl::{AclConnector, AclSigner},
     commit::Committer,
     compare_swap::SwapObject,
     index::IndexWriter,
@@ -23,7 +32,7 @@ use crate::{
     manifest::Exporter,
     objects::{Medium, Objects},
     release::Release,
-    settings::{Backend, StoreSettings},
+    settings::{Backend, PublicAccess, StoreSettings},
 };
 
 /// Bytes of release headers kept in memory.
@@ -52,6 +61,8 @@ pub(crate) struct Inner {
     pub(crate) index_object: SwapObject,
     pub(crate) list_object: SwapObject,
     pub(crate) headers: Cache<ComponentId, Arc<Release>>,
+    /// Something was not written because writes are held.
+    pub(crate) owed: AtomicBool,
 }
 
 /// The store cannot be opened.
@@ -124,19 +135,17 @@ impl ComponentStore {
         observer: Option<Arc<dyn StoreObserver>>,
     ) -> Result<Self, OpenError> {
         let runtime = Handle::try_current().map_err(OpenError::NoRuntime)?;
-        let objects = Objects {
-            inner: match &observer {
-                Some(observer) => Arc::new(Instrumented::new(objects, Arc::clone(observer))),
-                None => objects,
-            },
-            medium,
-            lock_timeout: settings.lock_timeout,
+        let objects: Arc<dyn ObjectStore> = match &observer {
+            Some(observer) => Arc::new(Instrumented::new(objects, Arc::clone(observer))),
+            None => objects,
         };
+        let mut objects = Objects::new(objects, medium, settings.lock_timeout);
+        objects.acl = settings.public_access == PublicAccess::Acl;
         let layout = Layout::new(&settings.components_dir);
         let index_object = SwapObject::own(
             objects.clone(),
             layout.path(StoreKey::Index)?,
-            StoreKey::Index.attributes(),
+            StoreKey::Index.labels(),
         );
         let shared = |key: StoreKey<'_>, lock: &str| -> Result<SwapObject, KeyError> {
             let lock = layout.path(StoreKey::Lock(lock))?;
@@ -144,7 +153,7 @@ impl ComponentStore {
             Ok(SwapObject::shared(
                 objects.clone(),
                 path,
-                key.attributes(),
+                key.labels(),
                 &lock,
             ))
         };
@@ -172,6 +181,7 @@ impl ComponentStore {
                 .weigher(|_, release: &Arc<Release>| release.weight())
                 .time_to_live(HEADERS_AGE)
                 .build(),
+            owed: AtomicBool::new(false),
         });
         let committer = Committer::new(Arc::clone(&inner));
         Ok(Self { inner, committer })
@@ -185,6 +195,19 @@ impl ComponentStore {
     /// The only writer of what is published.
     pub fn committer(&self) -> &Committer {
         &self.committer
+    }
+
+    /// Refuses every write to what is published until [`ComponentStore::release_writes`].
+    ///
+    /// What must be written later is remembered: the first read of the catalog after the release
+    /// asks for a rebuild.
+    pub fn hold_writes(&self) {
+        self.inner.objects.set_hold(true);
+    }
+
+    /// Allows writes again.
+    pub fn release_writes(&self) {
+        self.inner.objects.set_hold(false);
     }
 
     /// The clock that the store was opened with.
@@ -208,6 +231,25 @@ impl Inner {
     /// Where `key` lies. The parts of a name or a version can never be refused.
     pub(crate) fn path(&self, key: StoreKey<'_>) -> Result<Path, KeyError> {
         self.layout.path(key)
+    }
+
+    /// Whether writes are held; if so, the write that is left out is owed.
+    pub(crate) fn leaves_owed(&self) -> bool {
+        let held = self.objects.is_held();
+        if held {
+            self.owe();
+        }
+        held
+    }
+
+    /// Asks for a rebuild once writes are allowed.
+    pub(crate) fn owe(&self) {
+        self.owed.store(true, Ordering::SeqCst);
+    }
+
+    /// Whether something is owed that can be written now; asked once for each debt.
+    pub(crate) fn settles_owed(&self) -> bool {
+        !self.objects.is_held() && self.owed.swap(false, Ordering::SeqCst)
     }
 
     /// Releases named by `ids`, without repeats.
@@ -261,6 +303,7 @@ fn open_s3(settings: &StoreSettings) -> Result<object_store::aws::AmazonS3, Open
             .with_secret_access_key(secret.expose()),
         _ => AmazonS3Builder::from_env(),
     };
+    let signer = AclSigner::default();
     let client = ClientOptions::new()
         .with_timeout(settings.request_timeout)
         .with_connect_timeout(settings.request_timeout.min(Duration::from_secs(5)))
@@ -278,10 +321,21 @@ fn open_s3(settings: &StoreSettings) -> Result<object_store::aws::AmazonS3, Open
         .with_retry(retry)
         .with_conditional_put(S3ConditionalPut::ETagMatch)
         .with_virtual_hosted_style_request(settings.virtual_hosted_style)
-        .with_http_connector(SpawnedReqwestConnector::new(runtime));
+        .with_http_connector(AclConnector::new(
+            SpawnedReqwestConnector::new(runtime),
+            signer.clone(),
+        ));
     let builder = match &settings.endpoint {
         Some(endpoint) => builder.with_endpoint(endpoint),
         None => builder,
     };
-    builder.build().map_err(OpenError::Client)
+    let builder = if settings.server_side_encryption {
+        let key = "aws_server_side_encryption".parse::<AmazonS3ConfigKey>();
+        builder.with_config(key.map_err(OpenError::Client)?, "AES256")
+    } else {
+        builder
+    };
+    let store = builder.build().map_err(OpenError::Client)?;
+    signer.fill(Arc::clone(store.credentials()), &settings.region);
+    Ok(store)
 }

@@ -53,6 +53,7 @@ suite! {
     publishing::variants_and_packs_are_kept,
     catalogs::a_poll_without_news_is_empty,
     catalogs::a_version_of_another_registry_is_taken_over,
+    catalogs::a_held_store_is_read_and_never_written,
     catalogs::a_listed_version_without_files_is_passed_over,
     catalogs::a_damaged_list_keeps_the_catalog_and_is_rebuilt,
     catalogs::a_list_that_lost_a_version_gets_it_back,

@@ -1,10 +1,10 @@
 //! Numbered revisions below one prefix: the highest number is the truth.
 
 use bytes::Bytes;
-use object_store::{Attributes, Error, PutMode, path::Path};
+use object_store::{Error, PutMode, path::Path};
 
 use super::{BYTES_MAX, Reading, Revision, SwapError, Swapped};
-use crate::objects::Objects;
+use crate::{key::Labels, objects::Objects};
 
 /// Revisions kept beside the newest one, for readers that listed before they read.
 const KEPT: u64 = 16;
@@ -46,7 +46,7 @@ pub(super) async fn swap(
         _ => 1,
     };
     let place = path(prefix, number);
-    let created = objects.put(&place, bytes, PutMode::Create, Attributes::new());
+    let created = objects.put(&place, bytes, PutMode::Create, Labels::default());
     match created.await {
         Ok(_) => {}
         Err(Error::AlreadyExists { .. } | Error::Precondition { .. }) => {
@@ -93,11 +93,9 @@ mod tests {
     use crate::objects::Medium;
 
     fn objects(folder: &std::path::Path) -> Objects {
-        Objects {
-            inner: Arc::new(LocalFileSystem::new_with_prefix(folder).unwrap()),
-            medium: Medium::Folder(folder.to_owned()),
-            lock_timeout: Duration::from_secs(1),
-        }
+        let inner = LocalFileSystem::new_with_prefix(folder).unwrap();
+        let medium = Medium::Folder(folder.to_owned());
+        Objects::new(Arc::new(inner), medium, Duration::from_secs(1))
     }
 
     #[tokio::test]

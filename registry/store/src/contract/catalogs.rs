@@ -55,6 +55,43 @@ pub async fn a_version_of_another_registry_is_taken_over(subject: &Subject) {
     assert_eq!(list["components"]["theirs"], json!(["2.0.0"]));
 }
 
+/// While writes are held everything is read and nothing written; afterwards the debt is paid.
+pub async fn a_held_store_is_read_and_never_written(subject: &Subject) {
+    let theirs = id("theirs", "2.0.0");
+    publish_as_node(subject, &["theirs@2.0.0"]).await;
+    let store = subject.store();
+    store.hold_writes();
+    let before = subject.list().await;
+
+    let snapshot = catalog(&store).await;
+    assert!(snapshot.contains(&theirs));
+    assert_whole(&store, &theirs, "node").await;
+    let everything = ReconcileScope::Everything;
+    let report = store.reconcile(everything, None).await.expect("reconciled");
+    assert_eq!(report.unlisted.len(), 1, "{report:?}");
+    let refused = publish(&store, &id("ours", "1.0.0"), "x").await;
+    assert!(
+        matches!(refused, Err(CommitError::Unavailable(_))),
+        "{refused:?}"
+    );
+    assert_eq!(subject.list().await, before, "nothing was written");
+
+    store.release_writes();
+    let read = store
+        .read_catalog(Some(snapshot.revision()))
+        .await
+        .expect("read");
+    assert!(read.needs_rebuild, "what was held is owed");
+    store
+        .reconcile(everything, Some(&snapshot))
+        .await
+        .expect("reconciled");
+    subject.delete("components.json").await;
+    let listed = subject.store().read_catalog(None).await.expect("read");
+    let listed = listed.snapshot.expect("a snapshot");
+    assert!(listed.contains(&theirs), "the index holds it");
+}
+
 /// A listed version without files is passed over and told.
 pub async fn a_listed_version_without_files_is_passed_over(subject: &Subject) {
     let list = json!({ "lastEdit": 5, "components": {
