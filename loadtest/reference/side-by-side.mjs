@@ -132,7 +132,7 @@ async function startReference(endpoint) {
   const tempDir = join(work, 'reference-uploads/');
   mkdirSync(tempDir);
   const options = { modules: MODULES, port, endpoint, bucket: 'reference', tempDir, registry: { pollingInterval: 5 } };
-  const script = join(ROOT, 'tests/compat/reference.js');
+  const script = join(ROOT, 'tests/harness/node_registry.js');
   const env = { ...process.env, NODE_ENV: 'production' };
   const { pid } = await start('reference', NODE, [script, JSON.stringify(options)], { env }, (output) =>
     output.includes('ready'),

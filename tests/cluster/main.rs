@@ -1,5 +1,8 @@
 //! Several nodes on one store.
 #![expect(clippy::expect_used, reason = "a test reports by failing")]
 
+mod acl;
 mod crash;
 mod publish;
+mod side_by_side;
+mod takeover;

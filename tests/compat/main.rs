@@ -77,7 +77,7 @@ fn variable(name: &str) -> Option<String> {
 async fn compare_all(filter: Option<&str>) -> Vec<Outcome> {
     let tools = Tools::find();
     let components = components::all(&tools);
-    let reference = Reference::start(&tools).await;
+    let reference = Reference::start().await;
     reference::publish_all(&components, &reference.place).await;
     let mut requests = cases::all(&components);
     requests.extend(generated::cases());

@@ -1,12 +1,11 @@
 //! The pair under comparison: the Node registry and ours, each on a bucket of one S3 server.
 
-use std::{path::Path, process::Command, time::Duration};
+use std::time::Duration;
 
 use ochre_tests::{
-    Answer, Process, S3Server, TestRegistry, TestStore, Tools, eventually, free_port, http_client,
+    Answer, NodeRegistry, S3Server, TestRegistry, TestStore, eventually, http_client,
 };
 use serde_json::json;
-use tempfile::TempDir;
 
 use crate::{components::Packaged, normalise::Place, request::Case};
 
@@ -30,52 +29,32 @@ logins = [{ username = "publisher", password = "pass:word é" }]
 #[derive(Debug)]
 pub(crate) struct Reference {
     pub(crate) place: Place,
-    _process: Process,
-    _uploads: TempDir,
+    _registry: NodeRegistry,
 }
 
 impl Reference {
     /// Starts the reference on a new bucket.
-    pub(crate) async fn start(tools: &Tools) -> Self {
+    pub(crate) async fn start() -> Self {
         let server = S3Server::shared().await;
         let bucket = "oc-node";
         server.create_bucket(bucket).await;
-        let port = free_port();
-        let uploads = TempDir::new().expect("a folder can be made");
+        let store = TestStore::S3 {
+            endpoint: server.endpoint().to_owned(),
+            bucket: bucket.to_owned(),
+        };
         let options = json!({
-            "modules": tools.node_modules(),
-            "port": port,
-            "endpoint": server.endpoint(),
-            "bucket": bucket,
-            "tempDir": format!("{}/", uploads.path().display()),
-            "fresh": true,
-            "registry": {
-                "executionTimeout": 1,
-                "discovery": { "validate": true },
-                "customHeadersToSkipOnWeakVersion": ["Cache-Control"],
-                "publishAuth": { "type": "basic", "logins": [{ "username": LOGIN.0, "password": LOGIN.1 }] },
-            },
+            "executionTimeout": 1,
+            "discovery": { "validate": true },
+            "customHeadersToSkipOnWeakVersion": ["Cache-Control"],
+            "publishAuth": { "type": "basic", "logins": [{ "username": LOGIN.0, "password": LOGIN.1 }] },
         });
-        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("compat/reference.js");
-        let mut command = Command::new(tools.node());
-        command
-            .arg(script)
-            .arg(options.to_string())
-            .env("NODE_ENV", "production");
-        let mut process = Process::spawn("the reference", &mut command);
-        eventually("the reference to be ready", Duration::from_mins(1), || {
-            process.assert_running();
-            let ready = process.log().contains("ready").then_some(());
-            async move { ready }
-        })
-        .await;
+        let registry = NodeRegistry::start(&store, &options, true).await;
         Self {
             place: Place {
-                registry: format!("http://127.0.0.1:{port}/"),
+                registry: registry.url.clone(),
                 bucket: format!("{}/{bucket}/", server.endpoint()),
             },
-            _process: process,
-            _uploads: uploads,
+            _registry: registry,
         }
     }
 }

@@ -11,6 +11,8 @@
 )]
 
 mod answer;
+mod bucket;
+mod node_registry;
 mod package;
 mod process;
 mod raw;
@@ -20,6 +22,8 @@ mod tools;
 mod wait;
 
 pub use answer::{Answer, http_client};
+pub use bucket::Bucket;
+pub use node_registry::NodeRegistry;
 pub use package::{RawEntry, TestPackage, archive_of};
 pub use process::Process;
 pub use raw::RawConnection;

@@ -1,8 +1,9 @@
 """An S3 server in memory (moto) whose conditional writes are atomic.
 
 moto checks `If-Match` and then writes without a lock between the two, so mutating requests of
-one path take turns here. Usage: moto_s3.py [PORT]; prints the port it listens on, and ends when
-its standard input closes.
+one path take turns here. Usage: moto_s3.py [--ignore-conditions] [PORT]; prints the port it
+listens on, and ends when its standard input closes. With the option it is a server that does not
+know conditional writes: each of them is done.
 """
 
 import logging
@@ -14,6 +15,9 @@ from collections import defaultdict
 from moto.server import DomainDispatcherApplication, create_backend_app
 from werkzeug.serving import WSGIRequestHandler, make_server
 
+arguments = sys.argv[1:]
+IGNORE_CONDITIONS = "--ignore-conditions" in arguments
+port = next((int(text) for text in arguments if text.isdigit()), 0)
 moto = DomainDispatcherApplication(create_backend_app)
 guard = threading.Lock()
 locks = defaultdict(threading.Lock)
@@ -23,6 +27,9 @@ def application(environ, start_response):
     """Runs one request; writes to the same path one after the other."""
     if environ["REQUEST_METHOD"] in ("GET", "HEAD"):
         return moto(environ, start_response)
+    if IGNORE_CONDITIONS:
+        environ.pop("HTTP_IF_MATCH", None)
+        environ.pop("HTTP_IF_NONE_MATCH", None)
     with guard:
         lock = locks[environ["PATH_INFO"]]
     with lock:
@@ -45,7 +52,6 @@ def end_with_parent():
 
 threading.Thread(target=end_with_parent, daemon=True).start()
 logging.getLogger("werkzeug").setLevel(logging.ERROR)
-port = int(sys.argv[1]) if len(sys.argv) > 1 else 0
 server = make_server("127.0.0.1", port, application, threaded=True, request_handler=OneContinue)
 print(server.server_port, flush=True)
 server.serve_forever()

@@ -46,7 +46,11 @@ impl TestStore {
 
     /// An empty bucket on the shared S3 server.
     pub async fn s3() -> Self {
-        let server = S3Server::shared().await;
+        Self::on(S3Server::shared().await).await
+    }
+
+    /// An empty bucket on an S3 server.
+    pub async fn on(server: &S3Server) -> Self {
         Self::S3 {
             endpoint: server.endpoint().to_owned(),
             bucket: server.new_bucket().await,
@@ -231,15 +235,18 @@ impl TestRegistry {
 
     /// The request of [`TestRegistry::put_archive`], to add headers to or to send later.
     pub fn put_request(&self, path: &str, archive: Vec<u8>) -> RequestBuilder {
-        let part = reqwest::multipart::Part::bytes(archive)
-            .file_name("package.tar.gz")
-            .mime_str("application/gzip")
-            .expect("a media type");
-        let form = reqwest::multipart::Form::new().part("package.tar.gz", part);
-        self.request("PUT", path)
-            .header("user-agent", CLI_AGENT)
-            .multipart(form)
+        put_request(self.request("PUT", path), archive)
     }
+}
+
+/// Adds an archive to a request, as the command line program does.
+pub(crate) fn put_request(request: RequestBuilder, archive: Vec<u8>) -> RequestBuilder {
+    let part = reqwest::multipart::Part::bytes(archive)
+        .file_name("package.tar.gz")
+        .mime_str("application/gzip")
+        .expect("a media type");
+    let form = reqwest::multipart::Form::new().part("package.tar.gz", part);
+    request.header("user-agent", CLI_AGENT).multipart(form)
 }
 
 /// The registry executable: `OCHRE_REGISTRY_BIN`, or the one next to the test executable.

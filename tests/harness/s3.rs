@@ -24,14 +24,22 @@ pub struct S3Server {
 impl S3Server {
     /// The server of this test binary, started by the first who asks.
     pub async fn shared() -> &'static Self {
-        SHARED.get_or_init(Self::start).await
+        SHARED.get_or_init(|| Self::start(&[])).await
+    }
+
+    /// Starts a server of its own that does not know conditional writes.
+    pub async fn without_conditions() -> Self {
+        Self::start(&["--ignore-conditions"]).await
     }
 
     /// Starts a server on a free port.
-    pub async fn start() -> Self {
+    async fn start(options: &[&str]) -> Self {
         let tools = Tools::find();
         let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("harness/moto_s3.py");
-        let mut process = Process::spawn("moto", Command::new(tools.python()).arg(script));
+        let mut process = Process::spawn(
+            "moto",
+            Command::new(tools.python()).arg(script).args(options),
+        );
         let port: u16 = eventually("moto to listen", Duration::from_mins(1), || {
             process.assert_running();
             let port = process.log().lines().find_map(|line| line.parse().ok());

@@ -1,7 +1,7 @@
 'use strict';
-// Starts the reference: the Node registry of npm `oc`, on a bucket of an S3 server.
+// Starts the Node registry of npm `oc` on a bucket of an S3 server.
 //
-// Usage: node reference.js OPTIONS, where OPTIONS is one JSON object:
+// Usage: node node_registry.js OPTIONS, where OPTIONS is one JSON object:
 //   modules   the node_modules folder that holds `oc`
 //   port      where to listen on 127.0.0.1
 //   endpoint  URL of the S3 server
@@ -35,7 +35,7 @@ function forgetRenderedHtml() {
 }
 
 // The S3 adapter does not recognise a missing components.json, so the first start on an empty
-// bucket fails: a list without components is put there first.
+// bucket fails: a list without components is put there first, unless there is one.
 async function seedComponentList() {
   const s3 = new S3({
     endpoint: options.endpoint,
@@ -43,8 +43,14 @@ async function seedComponentList() {
     forcePathStyle: true,
     credentials: { accessKeyId: credentials.key, secretAccessKey: credentials.secret },
   });
-  const put = (name, body) =>
-    s3.putObject({ Bucket: options.bucket, Key: `${componentsDir}/${name}`, Body: JSON.stringify(body) });
+  const put = async (name, body) => {
+    const Key = `${componentsDir}/${name}`;
+    try {
+      await s3.putObject({ Bucket: options.bucket, Key, Body: JSON.stringify(body), IfNoneMatch: '*' });
+    } catch (error) {
+      if (error.name !== 'PreconditionFailed') throw error;
+    }
+  };
   await put('components.json', { lastEdit: 1, components: {} });
   await put('components-details.json', { lastEdit: 1, components: {} });
 }
