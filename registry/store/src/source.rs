@@ -124,6 +124,22 @@ impl ComponentStore {
         self.inner.verified(id, file).await
     }
 
+    /// Reads `package.json` of a release as the bucket holds it: one read, nothing is verified or
+    /// adopted. For lists, which show what it says and serve nothing of it.
+    ///
+    /// # Errors
+    ///
+    /// [`ReadError::NotFound`] when the file is not there (yet); [`ReadError::Malformed`];
+    /// [`ReadError::Unavailable`].
+    pub async fn read_package_json(&self, id: &ComponentId) -> Result<PackageJson, ReadError> {
+        let package = self.inner.read_package(id).await?;
+        let package = package.ok_or_else(|| ReadError::NotFound(format!("{id}/{PACKAGE_JSON}")))?;
+        PackageJson::parse_stored(&package).map_err(|error| ReadError::Malformed {
+            path: format!("{id}/{PACKAGE_JSON}"),
+            source: Arc::new(error),
+        })
+    }
+
     /// Lists every file of a release with its digest, `package.json` last.
     ///
     /// # Errors
