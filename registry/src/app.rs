@@ -19,6 +19,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use crate::{
     assets::Assets,
     auth::Authenticator,
+    directory::{self, DescribeParts, Directory},
     discovery::Discovery,
     egress::Egress,
     metrics::Metrics,
@@ -32,6 +33,7 @@ use crate::{
     settings::Settings,
     tasks::{self, TaskParts},
     telemetry::Chain,
+    ui::{Ui, UiParts},
     write_gate::WriteGate,
 };
 
@@ -89,6 +91,8 @@ pub(crate) struct Parts {
     pub(crate) publisher: Arc<Publisher>,
     pub(crate) assets: Arc<Assets>,
     pub(crate) discovery: Arc<Discovery>,
+    pub(crate) directory: Arc<Directory>,
+    pub(crate) ui: Arc<Ui>,
     pub(crate) readiness: Arc<Readiness>,
     pub(crate) authenticator: Arc<Authenticator>,
     pub(crate) gate: Arc<WriteGate>,
@@ -139,6 +143,14 @@ impl App {
             settings.tasks.reconcile_interval,
             (&tasks, &stop),
         );
+        if settings.discovery.ui {
+            let describing = directory::run(DescribeParts {
+                directory: Arc::clone(&parts.directory),
+                store: parts.store.clone(),
+                feed: replica.watch.feed().clone(),
+            });
+            tasks.spawn(stop.clone().run_until_cancelled_owned(describing));
+        }
         let samples = publish_samples(&settings, &replica.catalog, &parts).await;
         Ok(Self {
             listener,
@@ -233,7 +245,7 @@ fn assemble(
         lookup: replica.lookup.clone(),
         releases: Arc::clone(&releases),
         driver: Arc::clone(&driver),
-        packs,
+        packs: Arc::clone(&packs),
         egress: Egress::new(&settings.fetch)?,
         metrics: Arc::clone(&metrics),
     };
@@ -269,6 +281,7 @@ fn assemble(
         Arc::clone(&renderer),
         (settings.discovery.clone(), settings.http.oc_version.clone()),
     );
+    let (directory, ui) = pages(settings, replica, (Arc::clone(&renderer), packs));
     let readiness = Readiness::new(
         (replica.watch.clone(), driver),
         Arc::clone(&clock),
@@ -283,10 +296,33 @@ fn assemble(
         publisher: Arc::new(publisher),
         assets,
         discovery: Arc::new(discovery),
+        directory,
+        ui,
         readiness: Arc::new(readiness),
         authenticator: Arc::new(Authenticator::new(&settings.auth)),
         gate,
     })
+}
+
+/// What the pages list, and the pages.
+fn pages(
+    settings: &Settings,
+    replica: &Replica,
+    (renderer, packs): (Arc<Renderer>, Arc<Packs>),
+) -> (Arc<Directory>, Arc<Ui>) {
+    let directory = Arc::new(Directory::new(
+        Arc::clone(&replica.catalog),
+        settings.discovery.experimental,
+    ));
+    let ui = Ui::new(UiParts {
+        watch: replica.watch.clone(),
+        directory: Arc::clone(&directory),
+        renderer,
+        packs,
+        robots: settings.discovery.robots,
+        oc_version: settings.http.oc_version.clone(),
+    });
+    (directory, Arc::new(ui))
 }
 
 fn open(

@@ -5,4 +5,5 @@ pub(crate) mod batch;
 pub(crate) mod component;
 pub(crate) mod discovery;
 pub(crate) mod operations;
+pub(crate) mod pages;
 pub(crate) mod publish;

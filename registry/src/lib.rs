@@ -7,6 +7,7 @@ pub mod app;
 pub mod assets;
 pub mod auth;
 pub mod body;
+pub mod directory;
 pub mod discovery;
 pub mod egress;
 pub mod error;
@@ -24,6 +25,7 @@ pub mod samples;
 pub mod settings;
 pub mod tasks;
 pub mod telemetry;
+pub mod ui;
 pub mod write_gate;
 
 mod answer;

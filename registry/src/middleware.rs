@@ -169,7 +169,7 @@ fn headers_length(headers: &HeaderMap) -> usize {
 
 /// A short, closed set of names for the patterns of `routes`.
 fn route_label(pattern: &str) -> &'static str {
-    const MARKS: [(&str, &str); 12] = [
+    const MARKS: [(&str, &str); 13] = [
         ("~health", "health"),
         ("~ready", "ready"),
         ("~metrics", "metrics"),
@@ -177,6 +177,7 @@ fn route_label(pattern: &str) -> &'static str {
         ("dependencies", "dependencies"),
         ("history", "history"),
         ("~assets", "assets"),
+        ("~ui", "ui"),
         ("~actions", "action"),
         ("~info", "info"),
         ("~preview", "preview"),

@@ -143,6 +143,7 @@ impl Shared {
             .app_data(web::Data::from(parts.publisher))
             .app_data(web::Data::from(parts.assets))
             .app_data(web::Data::from(parts.discovery))
+            .app_data(web::Data::from(parts.ui))
             .app_data(web::Data::from(parts.readiness))
             .app_data(web::Data::from(parts.authenticator))
             .app_data(web::Data::from(parts.metrics))

@@ -137,12 +137,14 @@ pub struct CacheSettings {
 pub struct DiscoverySettings {
     /// `~info` data, `~registry/plugins`, `~registry/dependencies` and `?meta`.
     pub api: bool,
-    /// `~registry/history`.
+    /// The pages (list, `~info`) and `~registry/history`.
     pub ui: bool,
     /// List components whose state is `experimental`.
     pub experimental: bool,
     /// `POST ~registry/validate`: anyone may ask whether a `package.json` could be published.
     pub validate: bool,
+    /// Let search engines index the pages.
+    pub robots: bool,
 }
 
 /// `[cors]`.
@@ -294,6 +296,7 @@ impl Default for DiscoverySettings {
             ui: true,
             experimental: true,
             validate: false,
+            robots: true,
         }
     }
 }

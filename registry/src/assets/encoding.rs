@@ -62,7 +62,8 @@ impl Encoding {
             .flatten()
     }
 
-    fn compressed(self, body: &[u8]) -> Option<Bytes> {
+    /// The bytes in this encoding, made on the caller's thread: for small files only.
+    pub(crate) fn compressed(self, body: &[u8]) -> Option<Bytes> {
         let mut compressed = Vec::with_capacity(body.len() / 2);
         match self {
             Self::Identity => return None,

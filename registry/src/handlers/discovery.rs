@@ -11,14 +11,19 @@ use crate::{
     answer,
     discovery::{Discovery, ListQuery},
     extract::{ComponentPath, QueryParameters},
+    handlers::pages,
+    ui::Ui,
 };
 
 /// Lists what is published. Source: `packages/oc/src/registry/routes/index.ts`.
 pub(crate) async fn list(
     request: HttpRequest,
     query: QueryParameters,
-    discovery: web::Data<Discovery>,
+    (discovery, ui): (web::Data<Discovery>, web::Data<Ui>),
 ) -> HttpResponse {
+    if discovery.settings().ui && pages::is_wanted(&request) {
+        return pages::list(&request, &query.0, &ui);
+    }
     let text = |name: &str| query.0.get(name).map(ParameterValue::to_text);
     let list = ListQuery {
         state: text("state"),
@@ -39,8 +44,12 @@ pub(crate) async fn list(
 pub(crate) async fn info(
     request: HttpRequest,
     path: ComponentPath,
-    discovery: web::Data<Discovery>,
+    query: QueryParameters,
+    (discovery, ui): (web::Data<Discovery>, web::Data<Ui>),
 ) -> HttpResponse {
+    if discovery.settings().ui && pages::is_wanted(&request) {
+        return pages::info(&request, path, (query.0, &ui)).await;
+    }
     let description = describe(&request, &path, &discovery).await;
     if description.status().is_success() && !discovery.settings().api {
         return switched_off();
@@ -48,14 +57,18 @@ pub(crate) async fn info(
     description
 }
 
-/// Describes one release, whatever discovery says: the preview page's data.
+/// Describes one release, whatever discovery says: the preview page, or its data.
 ///
 /// Source: `packages/oc/src/registry/routes/component-preview.ts`.
 pub(crate) async fn preview(
     request: HttpRequest,
     path: ComponentPath,
-    discovery: web::Data<Discovery>,
+    query: QueryParameters,
+    (discovery, ui): (web::Data<Discovery>, web::Data<Ui>),
 ) -> HttpResponse {
+    if pages::is_wanted(&request) {
+        return pages::preview(&request, path, (query.0, &ui)).await;
+    }
     describe(&request, &path, &discovery).await
 }
 

@@ -1,0 +1,161 @@
+//! Reads, beside requests, what only `package.json` tells of the newest releases.
+
+use std::{sync::Arc, time::Duration};
+
+use futures::{StreamExt, stream};
+use ochre_cdn_sync::{Feed, FeedError};
+use ochre_model::{ComponentId, PackageJson};
+use ochre_store::{ComponentStore, ReadError};
+use serde_json::Value;
+
+use super::{Description, Directory};
+use crate::telemetry::Chain;
+
+/// Files read at once.
+const CONCURRENCY: usize = 8;
+
+/// Descriptions that become visible together.
+const BATCH: usize = 256;
+
+/// Time before what could not be read is tried again.
+const RETRY: Duration = Duration::from_secs(30);
+
+/// Longest text kept, in characters.
+const TEXT_MAX: usize = 280;
+
+/// What the task works with.
+#[derive(Clone, Debug)]
+pub struct DescribeParts {
+    /// What is filled.
+    pub directory: Arc<Directory>,
+    /// Where `package.json` is read from.
+    pub store: ComponentStore,
+    /// Tells of new releases.
+    pub feed: Feed,
+}
+
+/// Describes every component, then each new release; never ends.
+pub async fn run(parts: DescribeParts) {
+    let mut changes = parts.feed.subscribe();
+    loop {
+        let failed = describe_all(&parts).await;
+        // Without failures there is nothing to do before the next change.
+        let wait = if failed { RETRY } else { Duration::MAX };
+        match tokio::time::timeout(wait, changes.next()).await {
+            Ok(Err(FeedError::Closed)) => return,
+            Ok(Ok(_) | Err(FeedError::Lagged(_))) | Err(_) => {}
+        }
+    }
+}
+
+/// Describes what is not yet; says whether some of it could not be read for now.
+async fn describe_all(parts: &DescribeParts) -> bool {
+    let ids = parts.directory.undescribed();
+    let reads = stream::iter(ids)
+        .map(|id| async { read(&parts.store, id).await })
+        .buffer_unordered(CONCURRENCY);
+    let mut batches = std::pin::pin!(reads.chunks(BATCH));
+    let mut failed = false;
+    while let Some(batch) = batches.next().await {
+        let wanted = batch.len();
+        let described: Vec<_> = batch.into_iter().flatten().collect();
+        failed |= described.len() < wanted;
+        parts.directory.describe(described);
+    }
+    failed
+}
+
+/// A release whose file is damaged has an empty description; `None` when the store failed.
+async fn read(store: &ComponentStore, id: ComponentId) -> Option<(ComponentId, Description)> {
+    match store.read_package_json(&id).await {
+        Ok(manifest) => Some((id, Description::of(&manifest))),
+        Err(ReadError::Malformed { .. } | ReadError::Integrity(_)) => {
+            Some((id, Description::default()))
+        }
+        Err(error) => {
+            tracing::debug!(component = %id, error = %Chain(&error), "a release was not described yet");
+            None
+        }
+    }
+}
+
+// === impl Description ===
+
+impl Description {
+    /// What the document says.
+    pub fn of(manifest: &PackageJson) -> Self {
+        let raw = manifest.raw();
+        let keywords = raw.get("keywords").and_then(Value::as_array);
+        let keywords: Vec<&str> = keywords
+            .into_iter()
+            .flatten()
+            .filter_map(Value::as_str)
+            .collect();
+        Self {
+            author: raw.get("author").and_then(author),
+            description: raw.get("description").and_then(text),
+            keywords: cut(&keywords.join(" ")),
+            template_type: Some(manifest.oc().files.template.template_type.clone()),
+        }
+    }
+}
+
+/// npm's two forms of a person: `Name <mail> (url)`, or an object with a `name`.
+pub(super) fn author(value: &Value) -> Option<String> {
+    match value {
+        Value::Object(person) => person.get("name").and_then(text),
+        Value::String(person) => {
+            let name = person.split(['<', '(']).next().unwrap_or_default().trim();
+            text(&Value::from(if name.is_empty() { person } else { name }))
+        }
+        _ => None,
+    }
+}
+
+fn text(value: &Value) -> Option<String> {
+    let text = cut(value.as_str()?.trim());
+    (!text.is_empty()).then_some(text)
+}
+
+fn cut(text: &str) -> String {
+    match text.char_indices().nth(TEXT_MAX) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn authors_are_told_by_their_name() {
+        for (written, name) in [
+            (json!("Ada"), Some("Ada")),
+            (
+                json!("Ada Lovelace <ada@example.com> (https://a.example)"),
+                Some("Ada Lovelace"),
+            ),
+            (json!("<ada@example.com>"), Some("<ada@example.com>")),
+            (
+                json!({"name": "Ada", "email": "ada@example.com"}),
+                Some("Ada"),
+            ),
+            (json!({"email": "ada@example.com"}), None),
+            (json!(""), None),
+            (json!(7), None),
+        ] {
+            assert_eq!(author(&written).as_deref(), name, "{written}");
+        }
+    }
+
+    #[test]
+    fn long_texts_are_cut_between_characters() {
+        let long = "é".repeat(TEXT_MAX + 1);
+        assert_eq!(cut(&long).chars().count(), TEXT_MAX + 1);
+        assert!(cut(&long).ends_with('…'));
+        assert_eq!(cut("short"), "short");
+    }
+}

@@ -1,0 +1,296 @@
+//! One release: what it is, how it looks with which parameters, how to use it.
+
+use askama::Template;
+use ochre_model::{ParameterSpec, ParameterValue, Parameters, Version, encode_uri_component};
+use ochre_store::ComponentVersions;
+use serde_json::{Map, Value};
+
+use super::{
+    Frame, Page, Theme, Ui, UiError, format,
+    list::{info_path, short_type},
+    manifest::{self, Link},
+    policy::policy,
+    snippet::{self, Snippet},
+};
+use crate::release::Release;
+
+/// Versions shown at once; the others unfold.
+const NEWEST: usize = 12;
+
+/// Most versions on a page; the JSON answer has all.
+const VERSIONS: usize = 500;
+
+/// Starts the form; OC's tests look for these names.
+const START: &str = "addEventListener('DOMContentLoaded',()=>\
+                     updateHrefFromParameters(document.querySelectorAll('.parameter-input')))";
+
+/// Which release, with which parameters in its form.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct InfoRequest {
+    /// Component name as the reader wrote it.
+    pub name: String,
+    /// Requested version, `""` for the newest.
+    pub version: String,
+    /// Parameters of the form.
+    pub parameters: Parameters,
+    /// The reader's theme.
+    pub theme: Theme,
+}
+
+#[derive(Template)]
+#[template(path = "info.html")]
+struct InfoTemplate<'a> {
+    frame: Frame,
+    name: &'a str,
+    version: &'a str,
+    /// The version that the path asks for, where that is not the version itself.
+    requested: Option<&'a str>,
+    newest: Option<VersionRow<'a>>,
+    state: &'a str,
+    description: &'a str,
+    /// Keywords, and where components that have one are listed.
+    keywords: Vec<(&'a str, String)>,
+    fields: Vec<Field<'a>>,
+    preview: String,
+    snippets: Vec<Snippet>,
+    facts: Facts,
+    versions: Vec<VersionRow<'a>>,
+    older: Vec<VersionRow<'a>>,
+    hidden: usize,
+    script: &'static str,
+}
+
+/// One input of the form.
+struct Field<'a> {
+    name: &'a str,
+    label: &'a str,
+    mandatory: bool,
+    description: Option<&'a str>,
+    default: Option<String>,
+    example: Option<String>,
+    value: String,
+    /// `number` or `text`; unused where there are options.
+    input: &'static str,
+    options: Vec<FieldOption>,
+}
+
+struct FieldOption {
+    value: String,
+    is_chosen: bool,
+}
+
+struct VersionRow<'a> {
+    version: &'a str,
+    href: String,
+    date: Option<String>,
+    state: &'a str,
+    is_current: bool,
+}
+
+/// What the sidebar tells.
+struct Facts {
+    published: Option<String>,
+    publisher: Option<String>,
+    author: Option<Link>,
+    repository: Option<Link>,
+    license: Option<String>,
+    template: String,
+    template_version: Option<String>,
+    template_size: Option<String>,
+    provider_size: Option<String>,
+    has_provider: bool,
+    plugins: Vec<String>,
+    dependencies: Vec<(String, String)>,
+    compiler: Option<String>,
+    minimum: Option<String>,
+}
+
+// === impl Ui ===
+
+impl Ui {
+    /// Renders the information page of a release.
+    ///
+    /// # Errors
+    ///
+    /// [`UiError`].
+    pub async fn info(&self, request: &InfoRequest) -> Result<Page, UiError> {
+        let resolved = self.renderer.resolve(&request.name, &request.version).await;
+        let release = resolved.map_err(UiError::Release)?;
+        let catalog = self.watch.catalog().load_full();
+        let component = catalog.get(release.id.name.as_str());
+        let frame = self.frame(request.theme);
+        let oc = release.manifest.oc();
+        let parameters = shown_parameters(&request.parameters, &release);
+        let name = release.id.name.as_str();
+        let version = release.id.version.as_str();
+        let asked = if request.version.is_empty() {
+            version
+        } else {
+            &request.version
+        };
+        let query = snippet::query(&parameters);
+        let mut versions = component.map_or_else(Vec::new, |component| {
+            version_rows(component, &release.id.version, (&frame.root, name))
+        });
+        let hidden = versions.len().saturating_sub(VERSIONS);
+        versions.truncate(VERSIONS);
+        let older = versions.split_off(versions.len().min(NEWEST));
+        let raw = release.manifest.raw();
+        let page = InfoTemplate {
+            name,
+            version,
+            requested: (asked != version).then_some(asked),
+            newest: newest(component.map(AsRef::as_ref), &release, &frame.root),
+            state: oc.state.as_deref().unwrap_or_default(),
+            description: raw
+                .get("description")
+                .and_then(Value::as_str)
+                .unwrap_or_default(),
+            keywords: keywords(raw, &frame.root),
+            fields: fields(&release, &parameters),
+            preview: format!(
+                "{}{name}/{}/~preview/{query}",
+                frame.root,
+                snippet::segment(asked)
+            ),
+            snippets: snippet::all(&frame.base_url, (name, asked), &parameters),
+            facts: Facts::of(&release),
+            versions,
+            older,
+            hidden,
+            script: START,
+            frame,
+        };
+        Ok(Page {
+            body: page.render()?,
+            policy: policy(&[START]),
+        })
+    }
+}
+
+// === impl Facts ===
+
+impl Facts {
+    fn of(release: &Release) -> Self {
+        let (raw, oc) = (release.manifest.raw(), release.manifest.oc());
+        let template = &oc.files.template;
+        let provider = oc.files.data_provider.as_ref();
+        Self {
+            published: oc.date.and_then(format::minute),
+            publisher: oc.publisher.clone(),
+            author: manifest::person(raw.get("author")),
+            repository: manifest::repository(raw),
+            license: raw.get("license").and_then(Value::as_str).map(String::from),
+            template: short_type(&release.template_type).to_owned(),
+            template_version: template.version.clone(),
+            template_size: template.size.map(format::size),
+            provider_size: provider.and_then(|file| file.size).map(format::size),
+            has_provider: provider.is_some(),
+            plugins: oc.plugins.clone(),
+            dependencies: manifest::dependencies(raw),
+            compiler: oc.version.clone(),
+            minimum: template.min_oc_version.clone(),
+        }
+    }
+}
+
+/// What the form holds: what was asked, or else the examples; empty texts mean "not given".
+fn shown_parameters(asked: &Parameters, release: &Release) -> Parameters {
+    let declared = &release.manifest.oc().parameters;
+    let mut shown = Parameters::new();
+    if asked.is_empty() {
+        for (name, spec) in declared {
+            let sample = spec.raw.get("example");
+            let sample = sample.or(spec.default.as_ref().filter(|_| spec.mandatory));
+            if let Some(sample) = sample {
+                shown.insert(name.clone(), sample.clone());
+            }
+        }
+    }
+    for (name, value) in asked.iter() {
+        if !value.to_text().is_empty() || !declared.contains_key(name) {
+            shown.insert(name, value.clone());
+        }
+    }
+    shown
+}
+
+fn fields<'a>(release: &'a Release, parameters: &Parameters) -> Vec<Field<'a>> {
+    let declared = release.manifest.oc().parameters.iter();
+    declared
+        .map(|(name, spec)| {
+            let value = parameters.get(name).map(ParameterValue::to_text);
+            field(name, spec, value.unwrap_or_default())
+        })
+        .collect()
+}
+
+fn field<'a>(name: &'a str, spec: &'a ParameterSpec, value: String) -> Field<'a> {
+    let text = |value: &Value| ParameterValue::Json(value.clone()).to_text();
+    let lower = spec.parameter_type.to_lowercase();
+    let allowed: Vec<String> = match &spec.enumeration {
+        Some(allowed) => allowed.iter().map(text).collect(),
+        None if lower == "boolean" => vec!["true".into(), "false".into()],
+        None => Vec::new(),
+    };
+    let options = allowed.into_iter().map(|allowed| FieldOption {
+        is_chosen: allowed == value,
+        value: allowed,
+    });
+    Field {
+        name,
+        label: &spec.parameter_type,
+        mandatory: spec.mandatory,
+        description: spec.raw.get("description").and_then(Value::as_str),
+        default: spec.default.as_ref().map(text),
+        example: spec.raw.get("example").map(text),
+        input: if lower == "number" { "number" } else { "text" },
+        options: options.collect(),
+        value,
+    }
+}
+
+fn keywords<'a>(raw: &'a Map<String, Value>, root: &str) -> Vec<(&'a str, String)> {
+    let keywords = raw.get("keywords").and_then(Value::as_array);
+    let keywords = keywords.into_iter().flatten().filter_map(Value::as_str);
+    keywords
+        .map(|keyword| {
+            let href = format!("{root}?q={}", encode_uri_component(keyword));
+            (keyword, href)
+        })
+        .collect()
+}
+
+/// All versions, newest first.
+fn version_rows<'a>(
+    component: &'a ComponentVersions,
+    current: &Version,
+    (root, name): (&str, &str),
+) -> Vec<VersionRow<'a>> {
+    let rows = component.iter().rev().map(|(version, summary)| VersionRow {
+        version: version.as_str(),
+        href: info_path(root, name, version.as_str()),
+        date: format::day(summary.publish_date),
+        state: summary.state.as_deref().unwrap_or_default(),
+        is_current: version == current,
+    });
+    rows.collect()
+}
+
+/// The newest version, where the release is another.
+fn newest<'a>(
+    component: Option<&'a ComponentVersions>,
+    release: &Release,
+    root: &str,
+) -> Option<VersionRow<'a>> {
+    let component = component?;
+    let version = ochre_model::resolve(component.versions(), "")?;
+    let summary = component.details(version)?;
+    (*version != release.id.version).then(|| VersionRow {
+        version: version.as_str(),
+        href: info_path(root, release.id.name.as_str(), version.as_str()),
+        date: format::day(summary.publish_date),
+        state: summary.state.as_deref().unwrap_or_default(),
+        is_current: false,
+    })
+}
