@@ -19,6 +19,7 @@ install_debian_packages() {
     command -v python3 >/dev/null || missing+=(python3)
     # The module is there without ensurepip when Debian's python3-venv is not.
     python3 -c 'import ensurepip, venv' 2>/dev/null || missing+=(python3-venv)
+    command -v chromium >/dev/null || missing+=(chromium)
     [ ${#missing[@]} -eq 0 ] && return
     if [ "$(id -u)" -ne 0 ] || ! command -v apt-get >/dev/null; then
         say "missing: ${missing[*]}; install them, or run this script as root on Debian" >&2

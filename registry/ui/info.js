@@ -34,7 +34,6 @@
 
     const offerCopies = () => {
         for (const button of document.querySelectorAll('.copy')) {
-            button.hidden = false;
             button.addEventListener('click', () => copied(button));
         }
     };
@@ -81,11 +80,9 @@
             clearTimeout(timer);
             show(address(inputs));
         });
-        form?.classList.add('is-live');
     };
 
     const widths = document.getElementById('widths');
-    widths.hidden = false;
     for (const button of widths.querySelectorAll('button')) {
         button.addEventListener('click', () => {
             stage.dataset.width = button.dataset.width;

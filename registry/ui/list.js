@@ -68,5 +68,4 @@
             words.select();
         }
     });
-    form.classList.add('is-live');
 })();

@@ -12,7 +12,7 @@
 
     const label = () => {
         const other = isDark() ? 'light' : 'dark';
-        button.querySelector('.theme-label').textContent = `Use ${other} theme`;
+        button.ariaLabel = `Use ${other} theme`;
         button.dataset.next = other;
     };
 
@@ -25,5 +25,4 @@
     });
     system.addEventListener('change', label);
     label();
-    button.hidden = false;
 })();
