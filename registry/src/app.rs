@@ -22,8 +22,9 @@ use crate::{
     directory::{self, DescribeParts, Directory},
     discovery::Discovery,
     egress::Egress,
+    externals::Externals,
     metrics::Metrics,
-    packs::{PackError, Packs},
+    packs::Packs,
     public_path::PublicPaths,
     publish::{Publisher, PublisherParts},
     readiness::Readiness,
@@ -90,6 +91,8 @@ pub(crate) struct Parts {
     pub(crate) renderer: Arc<Renderer>,
     pub(crate) publisher: Arc<Publisher>,
     pub(crate) assets: Arc<Assets>,
+    pub(crate) externals: Arc<Externals>,
+    pub(crate) packs: Arc<Packs>,
     pub(crate) discovery: Arc<Discovery>,
     pub(crate) directory: Arc<Directory>,
     pub(crate) ui: Arc<Ui>,
@@ -135,6 +138,7 @@ impl App {
             catalog: Arc::clone(&replica.catalog),
             store: parts.store.clone(),
             releases: Arc::clone(&parts.releases),
+            packs: Arc::clone(&parts.packs),
             metrics: Arc::clone(&parts.metrics),
             gate: Arc::clone(&parts.gate),
         };
@@ -207,26 +211,21 @@ impl App {
     }
 }
 
-/// Fetches a template pack into the store of `settings`.
+/// The template packs of the store of `settings`.
 ///
 /// # Errors
 ///
-/// When the store cannot be opened, or as [`PackError`].
-pub async fn install_template(settings: &Settings, template_type: &str) -> anyhow::Result<()> {
+/// When the store cannot be opened.
+pub fn packs(settings: &Settings) -> anyhow::Result<Packs> {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let metrics = Arc::new(Metrics::new(env!("CARGO_PKG_VERSION"))?);
     let store = open(settings, &clock, &metrics)?;
-    let packs = Packs::new(store, settings.templates.clone());
-    let pack = packs
-        .install(template_type)
-        .await
-        .map_err(|error: PackError| error)?;
-    tracing::info!(
-        template.r#type = &*pack.template_type,
-        template.version = &*pack.version,
-        "template pack is in the store"
-    );
-    Ok(())
+    Ok(new_packs(settings, &store))
+}
+
+fn new_packs(settings: &Settings, store: &ComponentStore) -> Packs {
+    let url = settings.http.public_url();
+    Packs::new(store.clone(), settings.templates.clone(), &url)
 }
 
 /// Puts the use-cases together.
@@ -235,7 +234,7 @@ fn assemble(
     replica: &Replica,
     (store, clock, metrics, gate): (ComponentStore, Arc<dyn Clock>, Arc<Metrics>, Arc<WriteGate>),
 ) -> Result<Parts, BuildError> {
-    let packs = Arc::new(Packs::new(store.clone(), settings.templates.clone()));
+    let packs = Arc::new(new_packs(settings, &store));
     let releases = Arc::new(Releases::new(releases_config(
         settings, &store, &packs, &metrics,
     )));
@@ -281,7 +280,11 @@ fn assemble(
         Arc::clone(&renderer),
         (settings.discovery.clone(), settings.http.oc_version.clone()),
     );
-    let (directory, ui) = pages(settings, replica, (Arc::clone(&renderer), packs));
+    let (directory, ui) = pages(
+        settings,
+        replica,
+        (Arc::clone(&renderer), Arc::clone(&packs)),
+    );
     let readiness = Readiness::new(
         (replica.watch.clone(), driver),
         Arc::clone(&clock),
@@ -295,6 +298,8 @@ fn assemble(
         renderer,
         publisher: Arc::new(publisher),
         assets,
+        externals: Arc::new(Externals::new(Arc::clone(&packs))),
+        packs,
         discovery: Arc::new(discovery),
         directory,
         ui,

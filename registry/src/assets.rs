@@ -72,6 +72,34 @@ struct AssetKey {
     encoding: Encoding,
 }
 
+// === impl Asset ===
+
+impl Asset {
+    /// A file as it is; `path` tells its content type.
+    pub(crate) fn new(path: &str, body: Bytes) -> Self {
+        let media = media_type(path);
+        Self {
+            etag: tag(&body),
+            content_type: media.content_type,
+            encoding: media.gzip.then_some("gzip"),
+            body,
+        }
+    }
+
+    /// The same file compressed, where that makes it smaller.
+    pub(crate) async fn encoded(self, encoding: Encoding) -> Self {
+        match encoding.compress(self.body.clone()).await {
+            Some(body) if body.len() < self.body.len() => Self {
+                etag: tag(&body),
+                content_type: self.content_type,
+                encoding: Some(encoding.as_str()),
+                body,
+            },
+            _ => self,
+        }
+    }
+}
+
 // === impl Assets ===
 
 impl Assets {
@@ -192,13 +220,7 @@ impl Assets {
             ReadError::Integrity(_) => AssetError::Integrity(error),
             error => AssetError::Unavailable(Box::new(error)),
         })?;
-        let media = media_type(&key.path);
-        let asset = Asset {
-            etag: tag(&body),
-            content_type: media.content_type,
-            encoding: media.gzip.then_some("gzip"),
-            body,
-        };
+        let asset = Asset::new(&key.path, body);
         self.keep(key, &asset).await;
         Ok(asset)
     }

@@ -4,6 +4,7 @@ pub(crate) mod assets;
 pub(crate) mod batch;
 pub(crate) mod component;
 pub(crate) mod discovery;
+pub(crate) mod externals;
 pub(crate) mod operations;
 pub(crate) mod pages;
 pub(crate) mod publish;

@@ -11,6 +11,7 @@ pub mod directory;
 pub mod discovery;
 pub mod egress;
 pub mod error;
+pub mod externals;
 pub mod extract;
 pub mod metrics;
 pub mod middleware;
@@ -25,6 +26,7 @@ pub mod samples;
 pub mod settings;
 pub mod tasks;
 pub mod telemetry;
+pub mod template_command;
 pub mod ui;
 pub mod write_gate;
 

@@ -7,6 +7,7 @@ use ochre_registry::{
     app::{self, App},
     settings::{self, Settings},
     telemetry::{self, Chain},
+    template_command,
 };
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -44,9 +45,21 @@ enum Command {
 
 #[derive(Debug, Subcommand)]
 enum TemplateCommand {
-    /// Fetch the pack of a template type from the npm registry into the store.
+    /// Fetch packs from the npm registry into the store, so that every node has them.
     Add {
-        /// The type, for example `oc-template-handlebars`.
+        /// Template types, each with or without a version: `oc-template-react@4.2.0`.
+        #[arg(value_name = "TYPE[@VERSION]", required_unless_present = "all")]
+        types: Vec<String>,
+        /// Every type there is a pack for.
+        #[arg(long, conflicts_with = "types")]
+        all: bool,
+    },
+    /// List the packs in the store.
+    List,
+    /// Take a pack out of the store: its components are not served any more, unless the type is
+    /// one of OC's own or set in `templates.types`.
+    Remove {
+        /// The type, for example `oc-template-react`.
         template_type: String,
     },
 }
@@ -69,9 +82,7 @@ async fn main() -> ExitCode {
     }
     let finished = match arguments.command {
         None => run(settings).await,
-        Some(Command::Templates {
-            command: TemplateCommand::Add { template_type },
-        }) => app::install_template(&settings, &template_type).await,
+        Some(Command::Templates { command }) => manage_templates(&settings, command).await,
     };
     match finished {
         Ok(()) => ExitCode::SUCCESS,
@@ -97,6 +108,18 @@ async fn run(settings: Settings) -> anyhow::Result<()> {
     })
     .await?;
     Ok(())
+}
+
+async fn manage_templates(settings: &Settings, command: TemplateCommand) -> anyhow::Result<()> {
+    let packs = app::packs(settings)?;
+    match command {
+        TemplateCommand::Add { all: true, .. } => template_command::add_all(&packs).await,
+        TemplateCommand::Add { types, .. } => template_command::add(&packs, &types).await,
+        TemplateCommand::List => template_command::list(&packs).await,
+        TemplateCommand::Remove { template_type } => {
+            template_command::remove(&packs, &template_type).await
+        }
+    }
 }
 
 #[expect(clippy::print_stdout, reason = "the answer of --check-config")]

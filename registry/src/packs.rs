@@ -1,6 +1,8 @@
 //! Template packs: the framework runtimes that render template types, kept in the store.
 
+mod known;
 mod npm;
+mod storage;
 
 use std::{
     collections::BTreeMap,
@@ -8,67 +10,92 @@ use std::{
     time::{Duration, Instant},
 };
 
-use bytes::Bytes;
-use ochre_engine::{
-    script::Script,
-    template::{self, PACKS, PackManifest, PackSpec, TemplatePack},
-};
+use arc_swap::{ArcSwap, Guard};
+use ochre_engine::template::{self, PACKS, PackManifest, PackSpec, TemplatePack, spec};
 use ochre_store::ComponentStore;
 use serde::{Deserialize, Serialize};
-use serde_json::json;
 
 use crate::telemetry::Chain;
 
+pub use known::KnownTypes;
 pub use npm::{NpmError, NpmRegistry};
-
-/// Template types that OC's registry knows without configuration: their components are served
-/// unrendered even when no pack renders them here.
-const KNOWN: [&str; 3] = [
-    "oc-template-es6",
-    "oc-template-handlebars",
-    "oc-template-jade",
-];
+pub use storage::PackStorage;
 
 /// Longest time to load or install a pack while a caller waits for it.
 const LOAD_MAX: Duration = Duration::from_secs(15);
 
-/// Time after a failure before a pack is tried again.
+/// Time after a failure before a pack is tried again, and between two looks for a type that is not
+/// installed.
 const RETRY_AFTER: Duration = Duration::from_secs(5);
-
-/// File of a pack that tells what it is.
-const MANIFEST: &str = "pack.json";
-
-/// File of a pack that holds the framework's runtime.
-const RUNTIME: &str = "runtime.js";
 
 /// `[templates]`.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct TemplateSettings {
+    /// Template types that are served beside OC's own (es6, handlebars, jade) and those that
+    /// `templates add` put into the store.
+    pub types: Vec<String>,
     /// Fetch a missing pack from the npm registry when the first component needs it.
     pub auto_install: bool,
     /// URL of the npm registry. Default: what npm itself is configured with (`npm_config_registry`,
     /// the user's `.npmrc`, or `npm config get registry`).
     pub npm_registry: Option<String>,
+    /// Serve the scripts that browsers need to render a type (React, the Handlebars runtime, …)
+    /// from the packs, rather than name a public CDN.
+    pub serve_externals: bool,
 }
 
 /// Finds packs: built in, in memory, in the store, or from the npm registry.
 #[derive(Debug)]
 pub struct Packs {
-    store: ComponentStore,
+    storage: PackStorage,
     settings: TemplateSettings,
+    base_url: Arc<str>,
     loaded: Mutex<BTreeMap<String, Arc<TemplatePack>>>,
-    infos: Bytes,
-    /// When the last attempt to load a pack failed; held while one is being loaded.
-    failed: tokio::sync::Mutex<Option<Instant>>,
+    known: ArcSwap<KnownTypes>,
+    /// When the installed types were last listed; held while they are.
+    listed: tokio::sync::Mutex<Option<Instant>>,
+    /// For each type when the last attempt to load its pack failed; held while it is loaded.
+    failed: BTreeMap<&'static str, tokio::sync::Mutex<Option<Instant>>>,
 }
 
-/// Why a pack cannot be installed.
+/// What an installation is doing.
+#[derive(Clone, Copy, Debug)]
+pub enum Progress<'a> {
+    /// A package is being fetched.
+    Fetching {
+        /// `react-dom`.
+        package: &'a str,
+        /// `18.3.1`.
+        version: &'a str,
+    },
+    /// Its archive has the pinned hash, and its files were taken.
+    Checked {
+        /// Files taken from it.
+        files: usize,
+        /// Bytes of them.
+        bytes: usize,
+    },
+    /// The pack is in the store.
+    Kept,
+}
+
+/// Why a pack cannot be had or installed.
 #[derive(Debug, thiserror::Error)]
 pub enum PackError {
     /// There is no pack for this type.
-    #[error("no template pack renders `{0}`")]
+    #[error("no template pack is known for `{0}`: {known} are", known = all_types())]
     Unknown(String),
+    /// The pack has another version.
+    #[error("pack of `{template_type}` has version {known}, not {asked}")]
+    Version {
+        /// The template type.
+        template_type: String,
+        /// Version that this registry knows.
+        known: &'static str,
+        /// Version that was asked for.
+        asked: String,
+    },
     /// The runtime could not be fetched.
     #[error("runtime of `{template_type}` could not be fetched")]
     Fetch {
@@ -83,7 +110,7 @@ pub enum PackError {
     Store(#[source] ochre_store::ReadError),
     /// It is not in the store, and is not fetched without being asked to.
     #[error("it is not installed: run `ochre-registry templates add {0}`")]
-    NotInstalled(&'static str),
+    NotInstalled(String),
     /// An attempt a moment ago failed.
     #[error("template pack could not be loaded a moment ago")]
     FailedBefore,
@@ -102,25 +129,55 @@ pub enum PackError {
 
 impl Packs {
     /// Knows the built-in packs; others are looked for when they are needed.
-    pub fn new(store: ComponentStore, settings: TemplateSettings) -> Self {
+    ///
+    /// `base_url`: of this registry, with a slash at the end.
+    pub fn new(store: ComponentStore, settings: TemplateSettings, base_url: &str) -> Self {
         let es6 = template::es6();
+        let unlocked = |spec: &PackSpec| (spec.template_type, tokio::sync::Mutex::new(None));
         Self {
-            store,
-            settings,
-            infos: infos(&es6),
+            known: ArcSwap::from_pointee(KnownTypes::new(&settings, &[], base_url)),
             loaded: Mutex::new(BTreeMap::from([(es6.template_type.to_string(), es6)])),
-            failed: tokio::sync::Mutex::new(None),
+            storage: PackStorage::new(store),
+            settings,
+            base_url: base_url.into(),
+            listed: tokio::sync::Mutex::new(None),
+            failed: PACKS.iter().map(unlocked).collect(),
         }
     }
 
-    /// Whether components of this type are served at all.
-    pub fn is_known(&self, template_type: &str) -> bool {
-        KNOWN.contains(&template_type) || self.loaded(template_type).is_some()
+    /// The types that are served.
+    pub fn known(&self) -> Guard<Arc<KnownTypes>> {
+        self.known.load()
     }
 
-    /// `context.templates` as JSON text: type, version and externals of every type rendered here.
-    pub fn infos(&self) -> &Bytes {
-        &self.infos
+    /// Whether components of this type are served, now that the store was looked into.
+    pub async fn look_for(&self, template_type: &str) -> bool {
+        if spec(template_type).is_none() {
+            return false;
+        }
+        let mut listed = self.listed.lock().await;
+        if listed.is_none_or(|at| at.elapsed() >= RETRY_AFTER) {
+            *listed = Some(Instant::now());
+            let refreshed = tokio::time::timeout(LOAD_MAX, self.refresh()).await;
+            if let Err(error) = refreshed.unwrap_or(Err(PackError::TooSlow)) {
+                tracing::warn!(error = %Chain(&error), "installed template types were not listed");
+            }
+        }
+        self.known().contains(template_type)
+    }
+
+    /// Lists the types that are installed, and serves those.
+    ///
+    /// # Errors
+    ///
+    /// [`PackError::Store`]: what was known stays.
+    pub async fn refresh(&self) -> Result<(), PackError> {
+        let installed = self.storage.types().await?;
+        let known = KnownTypes::new(&self.settings, &installed, &self.base_url);
+        if **self.known.load() != known {
+            self.known.store(Arc::new(known));
+        }
+        Ok(())
     }
 
     /// Whether views of this type can be rendered once their pack is there.
@@ -141,10 +198,11 @@ impl Packs {
     ///
     /// [`PackError`].
     pub async fn get(&self, template_type: &str) -> Result<Arc<TemplatePack>, PackError> {
-        let spec =
-            spec(template_type).ok_or_else(|| PackError::Unknown(template_type.to_owned()))?;
+        let unknown = || PackError::Unknown(template_type.to_owned());
+        let spec = spec(template_type).ok_or_else(unknown)?;
+        let failed = self.failed.get(template_type).ok_or_else(unknown)?;
         // One at a time: whoever waited finds what the one before it loaded, or that it failed.
-        let mut failed = self.failed.lock().await;
+        let mut failed = failed.lock().await;
         if let Some(pack) = self.loaded(template_type) {
             return Ok(pack);
         }
@@ -155,7 +213,9 @@ impl Packs {
         match loaded.unwrap_or(Err(PackError::TooSlow)) {
             Ok(pack) => {
                 *failed = None;
-                Ok(self.keep(pack))
+                self.lock()
+                    .insert(template_type.to_owned(), Arc::clone(&pack));
+                Ok(pack)
             }
             Err(error) => {
                 *failed = Some(Instant::now());
@@ -174,76 +234,72 @@ impl Packs {
     /// # Errors
     ///
     /// [`PackError`].
-    pub async fn install(&self, template_type: &str) -> Result<Arc<TemplatePack>, PackError> {
-        let spec =
-            spec(template_type).ok_or_else(|| PackError::Unknown(template_type.to_owned()))?;
-        let pack = self.fetch(spec).await?;
-        Ok(self.keep(pack))
+    pub async fn install(
+        &self,
+        spec: &'static PackSpec,
+        progress: &(dyn Fn(Progress<'_>) + Sync),
+    ) -> Result<(), PackError> {
+        let (manifest, contents) = self.fetch(spec, progress).await?;
+        self.storage.write(&manifest, &contents).await?;
+        progress(Progress::Kept);
+        Ok(())
+    }
+
+    /// The packs that are installed.
+    ///
+    /// # Errors
+    ///
+    /// [`PackError::Store`], [`PackError::Manifest`].
+    pub async fn installed(&self) -> Result<Vec<PackManifest>, PackError> {
+        let mut manifests = Vec::new();
+        for template_type in self.storage.types().await? {
+            manifests.extend(self.storage.manifest(&template_type).await?);
+        }
+        Ok(manifests)
+    }
+
+    /// Takes the pack of a type out of the store; false when it is not there.
+    ///
+    /// # Errors
+    ///
+    /// [`PackError::Store`].
+    pub async fn remove(&self, template_type: &str) -> Result<bool, PackError> {
+        self.storage.remove(template_type).await
     }
 
     async fn load(&self, spec: &'static PackSpec) -> Result<Arc<TemplatePack>, PackError> {
-        let manifest = self.stored(&key(spec, MANIFEST)).await?;
-        let runtime = self.stored(&key(spec, RUNTIME)).await?;
-        if let Some((manifest, runtime)) = manifest.zip(runtime) {
-            return serde_json::from_slice::<PackManifest>(&manifest)
-                .map_err(PackError::Manifest)?
-                .load(&String::from_utf8_lossy(&runtime))
-                .map_err(PackError::Damaged);
+        if let Some((manifest, contents)) = self.storage.read(spec.template_type).await? {
+            return manifest.load(&contents).map_err(PackError::Damaged);
         }
-        if self.settings.auto_install {
-            self.fetch(spec).await
-        } else {
-            Err(PackError::NotInstalled(spec.template_type))
+        if !self.settings.auto_install {
+            return Err(PackError::NotInstalled(spec.template_type.to_owned()));
         }
-    }
-
-    async fn stored(&self, key: &str) -> Result<Option<Bytes>, PackError> {
-        self.store.read_pack(key).await.map_err(PackError::Store)
-    }
-
-    async fn fetch(&self, spec: &'static PackSpec) -> Result<Arc<TemplatePack>, PackError> {
-        let failed = |source| PackError::Fetch {
-            template_type: spec.template_type.to_owned(),
-            source,
-        };
-        let registry = NpmRegistry::find(self.settings.npm_registry.as_deref())
-            .await
-            .map_err(failed)?;
-        let bytes = registry.file(spec).await.map_err(failed)?;
-        let runtime = Script::new(spec.file, String::from_utf8_lossy(&bytes).into_owned());
-        let manifest = spec.manifest(&runtime);
-        let kept = self.keep_in_store(spec, &manifest, &bytes).await;
-        if let Err(error) = kept {
+        let (manifest, contents) = self.fetch(spec, &|_| {}).await?;
+        if let Err(error) = self.storage.write(&manifest, &contents).await {
             // Rendering goes on; the next node fetches it again.
             tracing::warn!(error = %Chain(&error), "template pack was not kept in the store");
         }
         tracing::info!(
             template.r#type = spec.template_type,
-            template.version = spec.version,
+            template.version = spec.template_version,
             "installed a template pack"
         );
-        manifest.load(&runtime.source).map_err(PackError::Damaged)
+        manifest.load(&contents).map_err(PackError::Damaged)
     }
 
-    /// The manifest goes last: a pack without one is not there.
-    async fn keep_in_store(
+    async fn fetch(
         &self,
-        spec: &PackSpec,
-        manifest: &PackManifest,
-        runtime: &Bytes,
-    ) -> Result<(), PackError> {
-        let manifest = serde_json::to_vec(manifest).map_err(PackError::Manifest)?;
-        for (file, bytes) in [(RUNTIME, runtime), (MANIFEST, &Bytes::from(manifest))] {
-            let written = self.store.write_pack(&key(spec, file), bytes).await;
-            written.map_err(PackError::Store)?;
-        }
-        Ok(())
-    }
-
-    fn keep(&self, pack: Arc<TemplatePack>) -> Arc<TemplatePack> {
-        let template_type = pack.template_type.to_string();
-        self.lock().insert(template_type, Arc::clone(&pack));
-        pack
+        spec: &'static PackSpec,
+        progress: &(dyn Fn(Progress<'_>) + Sync),
+    ) -> Result<(PackManifest, Vec<bytes::Bytes>), PackError> {
+        let failed = |source| PackError::Fetch {
+            template_type: spec.template_type.to_owned(),
+            source,
+        };
+        let setting = self.settings.npm_registry.as_deref();
+        let registry = NpmRegistry::find(setting).await.map_err(failed)?;
+        let contents = registry.files(spec, progress).await.map_err(failed)?;
+        Ok((spec.manifest(&contents), contents))
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, BTreeMap<String, Arc<TemplatePack>>> {
@@ -251,41 +307,45 @@ impl Packs {
     }
 }
 
-fn spec(template_type: &str) -> Option<&'static PackSpec> {
-    PACKS
-        .iter()
-        .find(|spec| spec.template_type == template_type)
-}
-
-/// Where a file of a pack lies below the store's template prefix.
-fn key(spec: &PackSpec, file: &str) -> String {
-    format!("{}/{}/{file}", spec.template_type, spec.version)
-}
-
-fn infos(es6: &TemplatePack) -> Bytes {
-    let es6 = json!({
-        "type": es6.template_type,
-        "version": es6.version,
-        "externals": es6.externals,
-    });
-    let others = PACKS.iter().map(|spec| {
-        json!({
-            "type": spec.template_type,
-            "version": spec.template_version,
-            "externals": spec.externals(),
-        })
-    });
-    let infos: Vec<_> = std::iter::once(es6).chain(others).collect();
-    serde_json::to_vec(&infos).unwrap_or_default().into()
+/// `oc-template-jade, oc-template-handlebars, …`
+fn all_types() -> String {
+    let types: Vec<_> = PACKS.iter().map(|spec| spec.template_type).collect();
+    types.join(", ")
 }
 
 // === impl TemplateSettings ===
 
+impl TemplateSettings {
+    /// What cannot be used, each with its fix.
+    pub(crate) fn problems(&self) -> Vec<String> {
+        let unknown = self
+            .types
+            .iter()
+            .filter(|name| *name != template::ES6 && spec(name).is_none());
+        let mut problems: Vec<_> = unknown
+            .map(|name| {
+                let known = all_types();
+                format!("`templates.types` has {name:?}: give any of {known}")
+            })
+            .collect();
+        if let Some(url) = &self.npm_registry
+            && url::Url::parse(url).is_err()
+        {
+            problems.push(format!(
+                "`templates.npm_registry` is {url:?}: give an absolute http or https URL"
+            ));
+        }
+        problems
+    }
+}
+
 impl Default for TemplateSettings {
     fn default() -> Self {
         Self {
+            types: Vec::new(),
             auto_install: true,
             npm_registry: None,
+            serve_externals: false,
         }
     }
 }

@@ -34,8 +34,6 @@ pub struct Release {
     pub manifest: PackageJson,
     /// Template type as a package name (`oc-template-handlebars` for `handlebars`).
     pub template_type: Arc<str>,
-    /// Whether the registry knows the template type at all.
-    pub is_template_known: bool,
     /// The pack that renders the view was not in memory when the release was loaded.
     pub is_pack_missing: bool,
     /// Provider and view.
@@ -172,7 +170,6 @@ impl Releases {
         let template_type = mapped_type(&template.template_type);
         let pack = self.packs.loaded(&template_type);
         let is_pack_missing = pack.is_none() && self.packs.has_spec(&template_type);
-        let is_template_known = pack.is_some() || self.packs.is_known(&template_type);
         Ok(Arc::new(self.build(
             id,
             files,
@@ -180,7 +177,6 @@ impl Releases {
             Prepared {
                 is_pack_missing,
                 pack,
-                is_template_known,
             },
         )))
     }
@@ -215,7 +211,6 @@ impl Releases {
         Release {
             may_stream,
             template_type: Arc::from(template_type),
-            is_template_known: prepared.is_template_known,
             is_pack_missing: prepared.is_pack_missing,
             program: Arc::new(program),
             static_path: self.paths.file(id, "").replacen("https:", "", 1),
@@ -234,7 +229,6 @@ impl Releases {
 struct Prepared {
     is_pack_missing: bool,
     pack: Option<Arc<TemplatePack>>,
-    is_template_known: bool,
 }
 
 /// Legacy type names stand for template packages.

@@ -199,6 +199,11 @@ impl Renderer {
                 version: release.id.version.to_string(),
             }));
         }
+        let template_type = &release.template_type;
+        if !self.packs.known().contains(template_type) {
+            // Its pack may have been installed a moment ago.
+            self.packs.look_for(template_type).await;
+        }
         let mut prepared = self.prepare(request, release)?;
         if prepared.mode == RenderMode::Rendered {
             let with_view = self.releases.with_view(prepared.release).await;
@@ -270,7 +275,7 @@ impl Renderer {
             let own = &self.options.oc_version;
             return Err(RenderFailure::oc_version_too_low(minimum, own.as_str()));
         }
-        if !release.is_template_known {
+        if !self.packs.known().contains(&release.template_type) {
             return Err(RenderFailure::unknown_template(&release.template_type));
         }
         let mode = negotiation::render_mode(
@@ -410,7 +415,7 @@ impl Renderer {
                 let release = &prepared.release;
                 let oc = release.manifest.oc();
                 Content::Html(wrapper::wrap(
-                    html,
+                    self.packs.known().with_own_urls(html),
                     &Wrapper {
                         name: release.id.name.as_str(),
                         version: release.id.version.as_str(),
@@ -461,12 +466,13 @@ impl Renderer {
     }
 
     fn context(&self, request: &RenderRequest, prepared: &Prepared) -> Bytes {
+        let known = self.packs.known();
         context::provider_context(&context::ContextParts {
             request,
             parameters: &prepared.parameters,
             release: &prepared.release,
             base_url: &self.options.base_url,
-            templates: self.packs.infos(),
+            templates: known.infos(),
         })
     }
 }

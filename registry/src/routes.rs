@@ -14,7 +14,7 @@ use actix_web::{
 
 use crate::{
     error::ApiError,
-    handlers::{assets, batch, component, discovery, operations, pages, publish},
+    handlers::{assets, batch, component, discovery, externals, operations, pages, publish},
 };
 
 /// Registers every route under `prefix` (starts and ends with `/`).
@@ -50,7 +50,11 @@ pub fn configure(config: &mut ServiceConfig, prefix: &str) {
             vec![at("/{_:(?i)~assets}/{name}/{version}/{path:.+}")],
             assets::get,
         ))
-        .service(read(vec![at("/{_:(?i)~ui}/{version}/{file}")], pages::file));
+        .service(read(vec![at("/{_:(?i)~ui}/{version}/{file}")], pages::file))
+        .service(read(
+            vec![at("/{_:(?i)~externals}/{path:.+}")],
+            externals::get,
+        ));
     for path in [
         "/{_:(?i)~actions}/{action}/{name}/{version}",
         "/{_:(?i)~actions}/{action}/{name}",

@@ -142,6 +142,7 @@ impl Shared {
             .app_data(web::Data::from(parts.renderer))
             .app_data(web::Data::from(parts.publisher))
             .app_data(web::Data::from(parts.assets))
+            .app_data(web::Data::from(parts.externals))
             .app_data(web::Data::from(parts.discovery))
             .app_data(web::Data::from(parts.ui))
             .app_data(web::Data::from(parts.readiness))

@@ -215,13 +215,7 @@ impl Settings {
                 self.publish.archive.unpacked
             ));
         }
-        if let Some(url) = &self.templates.npm_registry
-            && url::Url::parse(url).is_err()
-        {
-            problems.push(format!(
-                "`templates.npm_registry` is {url:?}: give an absolute http or https URL"
-            ));
-        }
+        problems.extend(self.templates.problems());
         for (key, value) in [
             ("tasks.reconcile_interval", self.tasks.reconcile_interval),
             ("engine.deadline", self.engine.deadline),

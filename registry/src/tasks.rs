@@ -12,10 +12,14 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
     metrics::Metrics,
+    packs::Packs,
     release::Releases,
     telemetry::Chain,
     write_gate::{WriteGate, WriteState},
 };
+
+/// Time between two looks at the template packs in the store.
+const PACKS_PERIOD: Duration = Duration::from_secs(20);
 
 /// Time between two walks through a folder store.
 const SWEEP_PERIOD: Duration = Duration::from_hours(1);
@@ -33,6 +37,8 @@ pub struct TaskParts {
     pub store: ComponentStore,
     /// Loads what was just published.
     pub releases: Arc<Releases>,
+    /// Which template types are served.
+    pub packs: Arc<Packs>,
     /// Where changes are counted.
     pub metrics: Arc<Metrics>,
     /// Whether the store passed its self-test.
@@ -49,6 +55,8 @@ pub fn start(
         stop.clone()
             .run_until_cancelled_owned(follow(parts.clone())),
     );
+    let packs = follow_packs(Arc::clone(&parts.packs));
+    tasks.spawn(stop.clone().run_until_cancelled_owned(packs));
     let work = reconcile(parts, reconcile_interval);
     tasks.spawn(stop.clone().run_until_cancelled_owned(work));
     tasks.close();
@@ -80,6 +88,18 @@ async fn follow(parts: TaskParts) {
                 Change::Removed(_) => parts.metrics.change_seen("removed"),
                 _ => {}
             }
+        }
+    }
+}
+
+/// Notices which template types other nodes and operators install and remove.
+async fn follow_packs(packs: Arc<Packs>) {
+    let mut ticks = tokio::time::interval(PACKS_PERIOD);
+    ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        ticks.tick().await;
+        if let Err(error) = packs.refresh().await {
+            tracing::warn!(error = %Chain(&error), "installed template types were not listed");
         }
     }
 }

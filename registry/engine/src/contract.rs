@@ -12,6 +12,7 @@
 pub mod context;
 pub mod errors;
 pub mod fixture;
+pub mod framework;
 pub mod hostile;
 pub mod provider;
 pub mod sandbox;
@@ -85,6 +86,12 @@ macro_rules! driver_contract {
             stream_of_a_blocking_component_is_cut
             stream_output_is_bounded
             dropped_stream_ends_its_call
+        ]);
+        $crate::driver_contract!(@module framework, $driver, [
+            component_is_rendered_by_its_framework
+            error_of_a_component_is_told
+            html_may_be_a_promise
+            html_that_never_comes_ends_at_the_deadline
         ]);
         $crate::driver_contract!(@module sandbox, $driver, [
             globals_are_those_of_oc

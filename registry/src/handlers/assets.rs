@@ -61,7 +61,7 @@ pub(crate) async fn get(
     respond(&request, &asset)
 }
 
-fn respond(request: &HttpRequest, asset: &Asset) -> Result<HttpResponse, ApiError> {
+pub(super) fn respond(request: &HttpRequest, asset: &Asset) -> Result<HttpResponse, ApiError> {
     let header = |name| {
         request
             .headers()

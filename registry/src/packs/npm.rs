@@ -1,13 +1,20 @@
-//! One file of one pinned package from the npm registry, checked against its integrity hash.
+//! Files of pinned packages from the npm registry, checked against their integrity hashes.
 
-use std::{io::Read, path::PathBuf, time::Duration};
+use std::{
+    collections::BTreeMap,
+    io::Read,
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use bytes::{Bytes, BytesMut};
 use futures::StreamExt;
-use ochre_engine::template::PackSpec;
+use ochre_engine::template::{FileSpec, NpmPackage, PackSpec};
 use reqwest::{Client, Url};
 use sha2::{Digest, Sha512};
+
+use super::Progress;
 
 /// Longest package archive read, in bytes.
 const ARCHIVE_MAX: usize = 20 * 1024 * 1024;
@@ -33,6 +40,9 @@ pub enum NpmError {
     /// The configured URL is none.
     #[error("npm registry {0:?} is no URL: set `templates.npm_registry` to an http or https URL")]
     Url(String),
+    /// No client can be made.
+    #[error("no HTTP client can be made")]
+    Client(#[source] reqwest::Error),
     /// The registry did not answer as it should.
     #[error("npm registry did not send `{package}`")]
     Fetch {
@@ -81,72 +91,117 @@ impl NpmRegistry {
         }
     }
 
-    /// The file of `spec`, after the whole archive was checked.
+    /// The files of `spec` in its order, after the whole archives were checked.
     ///
     /// # Errors
     ///
     /// [`NpmError`].
-    pub async fn file(&self, spec: &'static PackSpec) -> Result<Bytes, NpmError> {
-        let package = format!("{}@{}", spec.npm_package, spec.version);
-        let archive = self.archive(spec, &package).await?;
-        let hash = format!("sha512-{}", STANDARD.encode(Sha512::digest(&archive)));
-        if hash != spec.integrity {
-            return Err(NpmError::Integrity(package));
+    pub async fn files(
+        &self,
+        spec: &PackSpec,
+        progress: &(dyn Fn(Progress<'_>) + Sync),
+    ) -> Result<Vec<Bytes>, NpmError> {
+        let client = Client::builder().timeout(TIMEOUT).build();
+        let client = client.map_err(NpmError::Client)?;
+        let mut had = BTreeMap::new();
+        for file in spec.files {
+            let package = file.package;
+            if had.contains_key(package.name) {
+                continue;
+            }
+            progress(Progress::Fetching {
+                package: package.name,
+                version: package.version,
+            });
+            let own = spec.files.iter().filter(|other| other.package == package);
+            let paths: Vec<&'static str> = own.map(|other| other.path).collect();
+            let archive = self.archive(package, &client).await?;
+            let files = taken(archive, package, paths).await?;
+            progress(Progress::Checked {
+                files: files.len(),
+                bytes: files.values().map(Bytes::len).sum(),
+            });
+            had.insert(package.name, files);
         }
-        let missing = NpmError::File {
-            package,
-            file: spec.file.to_owned(),
+        let content = |file: &&'static FileSpec| {
+            let files = had.get(file.package.name)?;
+            files.get(file.path).cloned()
         };
-        tokio::task::spawn_blocking(move || unpack(&archive, spec.file))
-            .await
-            .ok()
-            .flatten()
-            .ok_or(missing)
+        Ok(spec.files.iter().filter_map(content).collect())
     }
 
-    async fn archive(&self, spec: &PackSpec, package: &str) -> Result<Bytes, NpmError> {
+    /// The archive of a package, checked against its hash.
+    async fn archive(&self, package: &NpmPackage, client: &Client) -> Result<Bytes, NpmError> {
+        let NpmPackage { name, version, .. } = package;
         let failed = |source| NpmError::Fetch {
-            package: package.to_owned(),
+            package: label(package),
             source,
         };
-        let base_name = spec.npm_package.rsplit('/').next().unwrap_or_default();
-        let path = format!("{}/-/{base_name}-{}.tgz", spec.npm_package, spec.version);
+        let base_name = name.rsplit('/').next().unwrap_or_default();
+        let path = format!("{name}/-/{base_name}-{version}.tgz");
         let url = self
             .url
             .join(&path)
             .map_err(|_| NpmError::Url(self.url.to_string()))?;
-        let client = Client::builder().timeout(TIMEOUT).build().map_err(failed)?;
         let response = client.get(url).send().await.map_err(failed)?;
         let mut chunks = response.error_for_status().map_err(failed)?.bytes_stream();
         let mut archive = BytesMut::new();
         while let Some(chunk) = chunks.next().await {
             archive.extend_from_slice(&chunk.map_err(failed)?);
             if archive.len() > ARCHIVE_MAX {
-                return Err(NpmError::TooLarge(package.to_owned()));
+                return Err(NpmError::TooLarge(label(package)));
             }
+        }
+        let hash = format!("sha512-{}", STANDARD.encode(Sha512::digest(&archive)));
+        if hash != package.integrity {
+            return Err(NpmError::Integrity(label(package)));
         }
         Ok(archive.freeze())
     }
 }
 
-/// `package/{file}` of a checked archive.
-fn unpack(archive: &[u8], file: &str) -> Option<Bytes> {
+/// `react-dom@18.3.1`.
+fn label(package: &NpmPackage) -> String {
+    format!("{}@{}", package.name, package.version)
+}
+
+/// All of `paths` out of a checked archive.
+async fn taken(
+    archive: Bytes,
+    package: &NpmPackage,
+    paths: Vec<&'static str>,
+) -> Result<BTreeMap<&'static str, Bytes>, NpmError> {
+    let wanted = paths.clone();
+    let unpacked = tokio::task::spawn_blocking(move || unpack(&archive, &wanted)).await;
+    let files = unpacked.ok().flatten().unwrap_or_default();
+    match paths.iter().find(|path| !files.contains_key(*path)) {
+        Some(missing) => Err(NpmError::File {
+            package: label(package),
+            file: (*missing).to_owned(),
+        }),
+        None => Ok(files),
+    }
+}
+
+/// Those of `paths` that a checked archive has below its first folder.
+fn unpack(archive: &[u8], paths: &[&'static str]) -> Option<BTreeMap<&'static str, Bytes>> {
     #[expect(
         clippy::disallowed_types,
         reason = "the archive has a pinned hash, and what is read of it is bounded"
     )]
     let decoder = flate2::read::GzDecoder::new(archive);
     let mut entries = tar::Archive::new(decoder);
-    let wanted = PathBuf::from(format!("package/{file}"));
+    let mut files = BTreeMap::new();
     for entry in entries.entries().ok()? {
         let entry = entry.ok()?;
-        if entry.path().ok()?.as_ref() == wanted {
+        let at = entry.path().ok()?.components().skip(1).collect::<PathBuf>();
+        if let Some(path) = paths.iter().find(|path| at == Path::new(path)) {
             let mut bytes = Vec::new();
             entry.take(FILE_MAX).read_to_end(&mut bytes).ok()?;
-            return Some(Bytes::from(bytes));
+            files.insert(*path, Bytes::from(bytes));
         }
     }
-    None
+    Some(files)
 }
 
 /// npm reads its configuration from variables in either case.

@@ -205,7 +205,8 @@ impl Ui {
     }
 
     fn template_types(&self) -> Vec<TemplateType> {
-        let infos: Vec<Value> = serde_json::from_slice(self.packs.infos()).unwrap_or_default();
+        let infos: Vec<Value> =
+            serde_json::from_slice(self.packs.known().infos()).unwrap_or_default();
         let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
         let types = infos.iter().map(|info| {
             let externals = info["externals"].as_array().into_iter().flatten();

@@ -50,7 +50,8 @@ impl Ui {
         let base_url = scheme_relative(&frame.base_url);
         let (name, version) = (release.id.name.as_str(), release.id.version.as_str());
         let imports = release.manifest.oc().files.imports.as_ref();
-        let templates: Value = serde_json::from_slice(self.packs.infos()).unwrap_or_default();
+        let templates: Value =
+            serde_json::from_slice(self.packs.known().infos()).unwrap_or_default();
         let page = PreviewTemplate {
             client: format!("{base_url}oc-client/client.js"),
             href: format!(

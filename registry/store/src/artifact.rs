@@ -73,6 +73,17 @@ impl ComponentStore {
         self.inner.write_artifact(StoreKey::Pack(key), bytes).await
     }
 
+    /// Takes away what is kept under `key`; nothing happens when there is nothing.
+    ///
+    /// # Errors
+    ///
+    /// As [`ComponentStore::read_variant`].
+    pub async fn remove_pack(&self, key: &str) -> Result<(), ReadError> {
+        let path = self.inner.path(StoreKey::Pack(key))?;
+        let removed = self.inner.objects.delete(&path).await;
+        removed.map_err(|error| ReadError::Unavailable(Arc::new(error)))
+    }
+
     /// Lists the keys of all template packs, ascending.
     ///
     /// # Errors

@@ -10,7 +10,7 @@ use super::fixture::{
 use crate::{
     driver::{Answer, Entry, Failure, View},
     script::Script,
-    template,
+    template::{self, Runtime, TemplatePack},
 };
 
 const HELLO: &str = "(props) => 'Hello ' + props.name";
@@ -116,17 +116,25 @@ pub async fn view_error_is_told(driver: Tested) {
     }
 }
 
-/// As the published runtime is built: a global, whose `Utils` is read when a view is linked.
-const RUNTIME: &str = "(function (root) {
+/// As the published runtime is built: its `Utils` is read when a view is linked.
+const RUNTIME: &str = "(function (exports) {
     var Utils = { escapeExpression: function (value) { return value == null ? '' : '' + value; } };
-    root.Handlebars = {
+    Object.assign(exports, {
       Utils: Utils,
       template: function (spec) {
         var container = { escapeExpression: Utils.escapeExpression };
         return function (model) { return spec.main(container, model); };
       },
-    };
-  })(this);";
+    });
+  })(exports);";
+
+fn pack(template_type: &str, modules: &[(&str, &str)]) -> Arc<TemplatePack> {
+    let runtimes = modules
+        .iter()
+        .map(|(module, source)| Runtime::new(module, "runtime.js", source));
+    let spec = template::spec(template_type).unwrap();
+    Arc::new(spec.with_runtimes(runtimes.collect()))
+}
 
 fn handlebars(compiler: u32) -> Arc<crate::driver::Program> {
     let view = format!(
@@ -142,7 +150,7 @@ fn handlebars(compiler: u32) -> Arc<crate::driver::Program> {
     program.view = Some(View {
         script: Script::new("tested@1.0.0/template.js", view),
         key: KEY.into(),
-        pack: template::handlebars("6.0.26", Script::new("handlebars/runtime.js", RUNTIME)),
+        pack: pack(template::HANDLEBARS, &[("handlebars", RUNTIME)]),
     });
     Arc::new(program)
 }

@@ -142,8 +142,9 @@ fn evaluate_view(
 }
 
 fn link<'js>(ctx: &Ctx<'js>, entries: &Object<'js>, view: &View) -> rquickjs::Result<()> {
-    if let Some(runtime) = &view.pack.runtime {
-        scripts::evaluate(ctx, runtime, SourceText::Stripped)?;
+    for runtime in &view.pack.runtimes {
+        let define = scripts::evaluate(ctx, &runtime.script, SourceText::Stripped)?;
+        function(entries, "define")?.call::<_, ()>((&*runtime.module, define))?;
     }
     let adapter = scripts::evaluate(ctx, &view.pack.adapter, SourceText::Stripped)?;
     function(entries, "prepare")?.call::<_, ()>((adapter,))?;

@@ -206,4 +206,11 @@ pub async fn variants_and_packs_are_kept(subject: &Subject) {
     let pack = store.read_pack("handlebars/4.7.8").await.expect("read");
     assert_eq!(pack, Some(bytes));
     assert!(store.read_pack("../x").await.is_err());
+    for _ in 0..2 {
+        store
+            .remove_pack("handlebars/4.7.8")
+            .await
+            .expect("removed");
+    }
+    assert!(store.list_packs().await.expect("listed").is_empty());
 }

@@ -2,8 +2,14 @@
 // renders models.
 (function (host) {
   'use strict';
+  const modules = new Map();
   let link;
   let render;
+
+  function require(name) {
+    if (!modules.has(name)) throw new Error(`Cannot find module '${name}'`);
+    return modules.get(name);
+  }
 
   function described(error) {
     if (!(error instanceof Error) && Object.prototype.toString.call(error) !== '[object Error]') return error;
@@ -29,8 +35,14 @@
   }
 
   return {
+    // A runtime of the template pack: a CommonJS module.
+    define(name, factory) {
+      const module = { exports: {} };
+      factory.call(module.exports, module, module.exports, require);
+      modules.set(name, module.exports);
+    },
     prepare(adapter) {
-      link = adapter(host.escapeHtml);
+      link = adapter(host.escapeHtml, require);
     },
     link(key) {
       const { components } = oc;
@@ -39,8 +51,13 @@
     render(id, renderId, model) {
       try {
         if (renderId !== undefined) model.id = renderId;
-        if (model.__oc_emptyResponse === true) host.empty(id);
-        else host.html(id, String(render(model)));
+        if (model.__oc_emptyResponse === true) return host.empty(id);
+        const html = render(model);
+        if (!(html instanceof Promise)) return host.html(id, String(html));
+        html.then(
+          (text) => host.html(id, String(text)),
+          (error) => fail(id, error),
+        );
       } catch (error) {
         fail(id, error);
       }

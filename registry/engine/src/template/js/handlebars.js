@@ -1,9 +1,8 @@
 // Renders views of `oc-template-handlebars` with the runtime that the `handlebars` package
 // publishes. The view is linked once; the package links it again for each render.
-(function (escapeHtml) {
+(function (escapeHtml, require) {
   'use strict';
-  const { Handlebars } = globalThis;
-  delete globalThis.Handlebars;
+  const Handlebars = require('handlebars');
 
   const slow = Handlebars.Utils.escapeExpression;
   Handlebars.Utils.escapeExpression = (value) => (typeof value === 'string' ? escapeHtml(value) : slow(value));
