@@ -45,16 +45,8 @@ pub fn configure(config: &mut ServiceConfig, prefix: &str) {
         .service(read(
             both("/{_:(?i)~registry}/{_k:(?i)history}"),
             discovery::history,
-        ))
-        .service(read(
-            vec![at("/{_:(?i)~assets}/{name}/{version}/{path:.+}")],
-            assets::get,
-        ))
-        .service(read(vec![at("/{_:(?i)~ui}/{version}/{file}")], pages::file))
-        .service(read(
-            vec![at("/{_:(?i)~externals}/{path:.+}")],
-            externals::get,
         ));
+    files(config, base);
     for path in [
         "/{_:(?i)~actions}/{action}/{name}/{version}",
         "/{_:(?i)~actions}/{action}/{name}",
@@ -103,6 +95,25 @@ fn validation(paths: Vec<String>) -> Resource {
         .route(web::head().to(component::get))
         .route(web::put().to(publish::put))
         .route(web::post().to(publish::validate))
+}
+
+/// Files that never change.
+fn files(config: &mut ServiceConfig, base: &str) {
+    config
+        .service(read(
+            vec![format!(
+                "{base}/{{_:(?i)~assets}}/{{name}}/{{version}}/{{path:.+}}"
+            )],
+            assets::get,
+        ))
+        .service(read(
+            vec![format!("{base}/{{_:(?i)~externals}}/{{path:.+}}")],
+            externals::get,
+        ))
+        .service(read(
+            vec![format!("{base}/{{_:(?i)~ui}}/{{version}}/{{file}}")],
+            pages::file,
+        ));
 }
 
 /// A resource that is only read.
