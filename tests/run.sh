@@ -43,7 +43,7 @@ start_s3() {
 }
 
 build() {
-    cargo build --quiet -p ochre-registry
+    cargo build --quiet -p ochre-registry -p ochre-client
     cargo test --quiet --workspace --features "$features" --no-run
 }
 

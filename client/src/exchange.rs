@@ -94,7 +94,8 @@ fn timed_out_or(
     if error.is_timeout() {
         ExchangeError::TimedOut
     } else {
-        other(error)
+        // Whoever asked knows the URL; parameters do not belong into logs.
+        other(error.without_url())
     }
 }
 

@@ -3,7 +3,8 @@
 //! [`PageRenderer`] puts components into pages and something else in place of those that fail.
 //! Below it, [`Client`] speaks to any registry of the protocol: [`Client::render`],
 //! [`Client::render_many`] and [`Client::action`] consume components, [`Client::publish`] adds a
-//! version, [`Client::info`] and [`Client::list`] tell what is there. Each operation has its own
+//! version, [`Client::validate`] asks before, [`Client::info`] and [`Client::list`]
+//! tell what is there. Each operation has its own
 //! error type whose variants are what a caller decides by; what can go wrong with any exchange is
 //! an [`ExchangeError`].
 //!
@@ -56,9 +57,10 @@ mod render;
 mod request;
 mod retry;
 mod template;
+mod validate;
 
 pub use client::{Client, ClientError, ClientOptions, Credentials};
-pub use discovery::{Discovery, Info, InfoError};
+pub use discovery::{Discovery, Info, InfoError, Listed, RegistryInfo};
 pub use exchange::ExchangeError;
 pub use failover::{ClientSide, Failover};
 pub use page::{Fragment, FragmentError, PageRenderer};
@@ -68,3 +70,4 @@ pub use request::{Mode, RenderOptions, RenderRequest};
 pub use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 pub use retry::RetryPolicy;
 pub use template::{TemplateRenderer, View, ViewError};
+pub use validate::ValidateError;

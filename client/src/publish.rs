@@ -1,11 +1,12 @@
 //! Publishing one version of a component.
 
-use std::time::Duration;
+use std::{convert::Infallible, time::Duration};
 
 use bytes::Bytes;
+use futures::{Stream, StreamExt, stream};
 use ochre_model::ComponentId;
 use reqwest::{
-    Method, StatusCode,
+    Body, Method, StatusCode,
     multipart::{Form, Part},
 };
 use serde_json::Value;
@@ -18,6 +19,9 @@ use crate::{
 
 /// Name of the part that holds the archive, and of the file in it.
 const PART_NAME: &str = "package.tar.gz";
+
+/// Bytes of an upload that are sent at once.
+const PIECE: usize = 64 * 1024;
 
 /// A version that the registry accepted.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -84,7 +88,8 @@ impl Client {
     /// Publishes `archive` as `id`.
     ///
     /// `archive`: gzip-compressed tar, whole, with its entries below `_package/`. Credentials are
-    /// sent with the first attempt. The version is visible at once when this returns.
+    /// sent with the first attempt, and there is no second. The version is visible at once when
+    /// this returns.
     ///
     /// # Errors
     ///
@@ -94,8 +99,23 @@ impl Client {
         id: &ComponentId,
         archive: Bytes,
     ) -> Result<Published, PublishError> {
+        self.publish_watched(id, archive, |_| {}).await
+    }
+
+    /// Publishes as [`Client::publish`] does, and tells how many bytes of the archive were taken
+    /// so far.
+    ///
+    /// # Errors
+    ///
+    /// As [`Client::publish`].
+    pub async fn publish_watched(
+        &self,
+        id: &ComponentId,
+        archive: Bytes,
+        sent: impl Fn(usize) + Send + 'static,
+    ) -> Result<Published, PublishError> {
         let url = self.component_url(id)?;
-        self.put(url.clone(), archive).await?;
+        self.put(url.clone(), archive, sent).await?;
         Ok(Published {
             id: id.clone(),
             url,
@@ -114,7 +134,7 @@ impl Client {
     ) -> Result<(), PublishError> {
         let mut url = self.component_url(id)?;
         url.set_query(Some("dryRun"));
-        self.put(url, archive).await
+        self.put(url, archive, |_| {}).await
     }
 
     fn component_url(&self, id: &ComponentId) -> Result<Url, PublishError> {
@@ -126,8 +146,15 @@ impl Client {
             })
     }
 
-    async fn put(&self, url: Url, archive: Bytes) -> Result<(), PublishError> {
-        let part = Part::stream(archive)
+    async fn put(
+        &self,
+        url: Url,
+        archive: Bytes,
+        sent: impl Fn(usize) + Send + 'static,
+    ) -> Result<(), PublishError> {
+        let length = archive.len() as u64;
+        let body = Body::wrap_stream(pieces(archive, sent));
+        let part = Part::stream_with_length(body, length)
             .file_name(PART_NAME)
             .mime_str("application/gzip")
             .map_err(ExchangeError::Unreachable)?;
@@ -140,6 +167,18 @@ impl Client {
         }
         decide(&exchange::send(request, self.options().answer_bytes_max).await?)
     }
+}
+
+/// The archive in pieces, each told when it is taken.
+fn pieces(
+    archive: Bytes,
+    sent: impl Fn(usize) + Send + 'static,
+) -> impl Stream<Item = Result<Bytes, Infallible>> + Send {
+    stream::iter((0..archive.len()).step_by(PIECE)).map(move |start| {
+        let end = archive.len().min(start + PIECE);
+        sent(end);
+        Ok(archive.slice(start..end))
+    })
 }
 
 /// What the registry decided.

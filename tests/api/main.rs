@@ -4,6 +4,8 @@
 mod archive;
 mod assets;
 mod batch;
+mod cli;
+mod client;
 mod consume;
 mod discovery;
 mod operation;

@@ -27,7 +27,7 @@ pub use node_registry::NodeRegistry;
 pub use package::{RawEntry, TestPackage, archive_of};
 pub use process::Process;
 pub use raw::RawConnection;
-pub use registry::{TestRegistry, TestStore, free_port, registry_binary};
+pub use registry::{TestRegistry, TestStore, cli_binary, free_port, registry_binary};
 pub use s3::S3Server;
 pub use tar::EntryType;
 pub use tools::Tools;

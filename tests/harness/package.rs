@@ -1,6 +1,6 @@
 //! Packages made by the tests: small components, and archives that no one should accept.
 
-use std::io::Write;
+use std::{fs, io::Write, path::Path};
 
 use flate2::{Compression, write::GzEncoder};
 use ochre_package::PackageBuilder;
@@ -124,6 +124,18 @@ impl TestPackage {
     /// Version in the manifest.
     pub fn version(&self) -> &str {
         self.manifest["version"].as_str().unwrap_or_default()
+    }
+
+    /// Writes the package into a folder, as the compiler does.
+    pub fn write_to(&self, folder: &Path) {
+        let manifest = self.manifest.to_string().into_bytes();
+        let manifest = [("package.json".to_owned(), manifest)];
+        for (path, bytes) in manifest.iter().chain(&self.files) {
+            let path = folder.join(path);
+            let parent = path.parent().expect("a folder");
+            fs::create_dir_all(parent).expect("a folder can be made");
+            fs::write(path, bytes).expect("a file can be written");
+        }
     }
 
     /// The `.tar.gz` that is uploaded.

@@ -250,23 +250,32 @@ pub(crate) fn put_request(request: RequestBuilder, archive: Vec<u8>) -> RequestB
 }
 
 /// The registry executable: `OCHRE_REGISTRY_BIN`, or the one next to the test executable.
+pub fn registry_binary() -> PathBuf {
+    binary("OCHRE_REGISTRY_BIN", ("ochre-registry", "ochre-registry"))
+}
+
+/// The command line executable: `OCHRE_BIN`, or the one next to the test executable.
+pub fn cli_binary() -> PathBuf {
+    binary("OCHRE_BIN", ("ochre", "ochre-client"))
+}
+
 #[expect(
     clippy::disallowed_methods,
     reason = "the harness is configured by its environment"
 )]
-pub fn registry_binary() -> PathBuf {
-    let path = env::var("OCHRE_REGISTRY_BIN").map_or_else(
+fn binary(variable: &str, (name, package): (&str, &str)) -> PathBuf {
+    let path = env::var(variable).map_or_else(
         |_| {
             let this = env::current_exe().expect("this executable has a path");
             // target/<profile>/deps/<test>
             let profile = this.ancestors().nth(2).expect("a target folder");
-            profile.join("ochre-registry")
+            profile.join(name)
         },
         PathBuf::from,
     );
     assert!(
         path.exists(),
-        "{} is missing: run `cargo build -p ochre-registry` first, or set OCHRE_REGISTRY_BIN",
+        "{} is missing: run `cargo build -p {package}` first, or set {variable}",
         path.display()
     );
     path

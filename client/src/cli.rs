@@ -1,0 +1,209 @@
+//! What can be typed.
+
+use std::{path::PathBuf, time::Duration};
+
+use clap::{Args, Parser, Subcommand};
+use ochre_client::{ClientOptions, Credentials};
+
+const EXIT_CODES: &str = "\
+Exit codes:
+  0  done
+  1  refused: by a registry, or because the package is not valid; or another failure
+  2  wrong usage, or no registry is named
+  3  the version is already published
+  4  the registry requires other credentials
+  5  the registry cannot be reached, or cannot answer now
+With several registries: the code of those that failed when it is the same for all, else 1.";
+
+/// Publishes components to OpenComponents registries, and asks them what they hold.
+#[derive(Debug, Parser)]
+#[command(name = "ochre", version, after_help = EXIT_CODES)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Publish a compiled component to one or many registries.
+    #[command(after_help = EXIT_CODES)]
+    Publish(PublishArguments),
+    /// Ask registries whether a compiled component could be published.
+    ///
+    /// Asks `~registry/validate`; a registry that does not offer it is asked for a dry run, which
+    /// may need credentials.
+    #[command(after_help = EXIT_CODES)]
+    Validate(ValidateArguments),
+    /// Ask a registry what it is and what it holds.
+    Registry(RegistryArguments),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct PublishArguments {
+    #[command(flatten)]
+    pub(crate) package: PackageArguments,
+    #[command(flatten)]
+    pub(crate) registries: RegistriesArguments,
+    #[command(flatten)]
+    pub(crate) credentials: CredentialArguments,
+    /// Have everything checked and nothing stored.
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+    /// Take a version that is already published for a success, unless its content is known to
+    /// differ.
+    #[arg(long)]
+    pub(crate) skip_existing: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ValidateArguments {
+    #[command(flatten)]
+    pub(crate) package: PackageArguments,
+    #[command(flatten)]
+    pub(crate) registries: RegistriesArguments,
+    #[command(flatten)]
+    pub(crate) credentials: CredentialArguments,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct RegistryArguments {
+    #[command(subcommand)]
+    pub(crate) command: RegistryCommand,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum RegistryCommand {
+    /// List the components of a registry with their versions.
+    #[command(after_help = EXIT_CODES)]
+    Ls(AskArguments),
+    /// Show what a registry is and whether it is ready.
+    #[command(after_help = EXIT_CODES)]
+    Info(AskArguments),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct AskArguments {
+    /// The registry, prefix included; default as for `--registry`.
+    #[arg(value_name = "URL")]
+    pub(crate) url: Option<String>,
+    #[command(flatten)]
+    pub(crate) registries: RegistriesArguments,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct PackageArguments {
+    /// A compiled component: its folder with `_package` in it, the `_package` folder itself, or a
+    /// `.tar.gz` of it.
+    #[arg(value_name = "FOLDER | .tar.gz")]
+    pub(crate) path: PathBuf,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct RegistriesArguments {
+    /// A registry, prefix included; may be repeated. Default: `registries` of `oc.json` in the
+    /// current folder.
+    #[arg(
+        short,
+        long = "registry",
+        value_name = "URL",
+        env = "OCHRE_REGISTRIES",
+        value_delimiter = ','
+    )]
+    pub(crate) registries: Vec<String>,
+    /// Longest time for one registry [default: 5m for an upload, 30s else].
+    #[arg(long, value_name = "DURATION", value_parser = humantime::parse_duration)]
+    pub(crate) timeout: Option<Duration>,
+    /// Print one JSON document on standard output.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct CredentialArguments {
+    /// User for basic authentication.
+    #[arg(long, env = "OCHRE_USERNAME", hide_env_values = true)]
+    pub(crate) username: Option<String>,
+    /// Password; better in the environment, where other users do not see it.
+    #[arg(long, env = "OCHRE_PASSWORD", hide_env_values = true)]
+    pub(crate) password: Option<String>,
+    /// Bearer token, instead of user and password; better in the environment.
+    #[arg(long, env = "OCHRE_TOKEN", hide_env_values = true)]
+    pub(crate) token: Option<String>,
+}
+
+/// One half of user and password is missing.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub(crate) struct HalfCredentials(&'static str);
+
+// === impl CredentialArguments ===
+
+impl CredentialArguments {
+    /// What is sent; a token wins over a user. An empty variable counts as unset.
+    ///
+    /// # Errors
+    ///
+    /// [`HalfCredentials`].
+    pub(crate) fn credentials(&self) -> Result<Option<Credentials>, HalfCredentials> {
+        let given = |value: &Option<String>| value.clone().filter(|value| !value.is_empty());
+        if let Some(token) = given(&self.token) {
+            return Ok(Some(Credentials::Bearer(token)));
+        }
+        match (given(&self.username), given(&self.password)) {
+            (None, None) => Ok(None),
+            (Some(username), Some(password)) => Ok(Some(Credentials::Basic { username, password })),
+            (Some(_), None) => Err(HalfCredentials("user without password: set OCHRE_PASSWORD")),
+            (None, Some(_)) => Err(HalfCredentials("password without user: set OCHRE_USERNAME")),
+        }
+    }
+}
+
+// === impl RegistriesArguments ===
+
+impl RegistriesArguments {
+    /// How each registry is spoken to.
+    pub(crate) fn options(&self, credentials: Option<Credentials>) -> ClientOptions {
+        let mut options = ClientOptions {
+            credentials,
+            ..ClientOptions::default()
+        };
+        if let Some(timeout) = self.timeout {
+            options.timeout = timeout;
+            options.publish_timeout = timeout;
+            options.connect_timeout = options.connect_timeout.min(timeout);
+        }
+        options
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn arguments_are_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn token_wins_and_empty_values_are_none() {
+        let arguments = |username: &str, password: &str, token: &str| CredentialArguments {
+            username: Some(username.to_owned()),
+            password: Some(password.to_owned()),
+            token: Some(token.to_owned()),
+        };
+        assert!(matches!(
+            arguments("u", "p", "t").credentials(),
+            Ok(Some(Credentials::Bearer(_)))
+        ));
+        assert!(matches!(
+            arguments("u", "p", "").credentials(),
+            Ok(Some(Credentials::Basic { .. }))
+        ));
+        assert!(matches!(arguments("", "", "").credentials(), Ok(None)));
+        assert!(arguments("u", "", "").credentials().is_err());
+        assert!(arguments("", "p", "").credentials().is_err());
+    }
+}

@@ -1,0 +1,71 @@
+//! The commands, each of which ends with an exit code.
+
+pub(crate) mod publish;
+pub(crate) mod registry;
+pub(crate) mod validate;
+
+use std::path::Path;
+
+use serde_json::{Value, json};
+
+use crate::{
+    bundle::{Bundle, BundleError},
+    console::{self, Chain},
+    outcome::{Exit, Outcome},
+};
+
+/// Reads and checks the package.
+async fn bundle(path: &Path, is_json: bool) -> Result<Bundle, Exit> {
+    let path = path.to_owned();
+    let reading = tokio::task::spawn_blocking(move || Bundle::at(&path)).await;
+    let error: Box<dyn std::error::Error> = match reading {
+        Ok(Ok(bundle)) => return Ok(bundle),
+        Ok(Err(error)) => {
+            let exit = match error {
+                BundleError::Unreadable { .. }
+                | BundleError::NoComponent { .. }
+                | BundleError::NotCompiled { .. } => Exit::Usage,
+                _ => Exit::Failed,
+            };
+            return Err(failed(&error, exit, is_json));
+        }
+        Err(error) => error.into(),
+    };
+    Err(failed(&*error, Exit::Failed, is_json))
+}
+
+/// Tells a failure before any registry was asked.
+fn failed(error: &dyn std::error::Error, exit: Exit, is_json: bool) -> Exit {
+    let text = Chain(error).to_string();
+    if is_json {
+        console::print_json(&json!({ "error": text }));
+    }
+    console::say(format_args!("error: {text}"));
+    exit
+}
+
+/// Tells people what the package is.
+fn announce(bundle: &Bundle) {
+    let (id, files) = (&bundle.id, bundle.files);
+    let size = console::size(bundle.archive.len());
+    console::say(format_args!("{id}: {files} files, {size} packed"));
+    for warning in &bundle.warnings {
+        console::say(format_args!("warning: {warning}"));
+    }
+}
+
+/// Tells how it ended everywhere.
+fn finish(bundle: &Bundle, outcomes: &[Outcome], (kind, is_json): (&'static str, bool)) -> Exit {
+    if is_json {
+        let results: Vec<Value> = outcomes.iter().map(Outcome::to_json).collect();
+        console::print_json(&json!({
+            "component": bundle.id.name.as_str(),
+            "version": bundle.id.version.as_str(),
+            "operation": kind,
+            "size": bundle.archive.len(),
+            "warnings": bundle.warnings,
+            "results": results,
+        }));
+    }
+    Exit::of(outcomes)
+}

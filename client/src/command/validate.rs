@@ -1,0 +1,94 @@
+//! `ochre validate`.
+
+use std::time::Instant;
+
+use ochre_client::{Client, ValidateError};
+
+use super::{announce, bundle, failed, finish, publish};
+use crate::{
+    bundle::Bundle,
+    cli::ValidateArguments,
+    console,
+    outcome::{Exit, Outcome, Verdict},
+    registries,
+};
+
+/// Asks every registry whether the package could be published.
+pub(crate) async fn run(arguments: ValidateArguments) -> Exit {
+    let asked = &arguments.registries;
+    let credentials = match arguments.credentials.credentials() {
+        Ok(credentials) => credentials,
+        Err(error) => return failed(&error, Exit::Usage, asked.json),
+    };
+    let options = asked.options(credentials);
+    let clients = match registries::clients(&asked.registries, &options) {
+        Ok(clients) => clients,
+        Err(error) => return failed(&error, Exit::Usage, asked.json),
+    };
+    let bundle = match bundle(&arguments.package.path, asked.json).await {
+        Ok(bundle) => bundle,
+        Err(exit) => return exit,
+    };
+    announce(&bundle);
+    let mut outcomes = Vec::with_capacity(clients.len());
+    for (registry, client) in &clients {
+        let has_credentials = options.credentials.is_some();
+        let outcome = validate(registry, client, (&bundle, has_credentials)).await;
+        console::say(format_args!("{}", outcome.to_text()));
+        outcomes.push(outcome);
+    }
+    finish(&bundle, &outcomes, ("validate", asked.json))
+}
+
+async fn validate(
+    registry: &str,
+    client: &Client,
+    (bundle, has_credentials): (&Bundle, bool),
+) -> Outcome {
+    let started = Instant::now();
+    let answer = client.validate(&bundle.manifest).await;
+    let duration = started.elapsed();
+    match answer {
+        Ok(()) => Outcome::new(registry, Verdict::Valid, duration),
+        Err(ValidateError::NotOffered) => {
+            by_dry_run(registry, client, (bundle, has_credentials)).await
+        }
+        Err(ValidateError::Exchange(error)) => Outcome::of_exchange(registry, &error, duration),
+        Err(error) => {
+            let mut outcome = Outcome::new(registry, Verdict::Refused, duration);
+            outcome.message = Some(error.to_string());
+            if let ValidateError::Invalid { code, details, .. } = error {
+                outcome.member("code", code.map(Into::into));
+                outcome.member("details", details);
+            }
+            outcome
+        }
+    }
+}
+
+/// A registry that validates nothing is asked for a dry run. That the version exists is the last
+/// thing it looks at, so everything else is fine then.
+async fn by_dry_run(registry: &str, client: &Client, asked: (&Bundle, bool)) -> Outcome {
+    let mut outcome = publish::dry_run(registry, client, asked).await;
+    outcome.member("by", Some("dry-run".into()));
+    match outcome.verdict {
+        Verdict::Valid => {
+            outcome.message =
+                Some("checked by a dry run, since ~registry/validate is not offered".to_owned());
+        }
+        Verdict::AlreadyPublished => {
+            outcome.verdict = Verdict::Valid;
+            outcome.message = Some("this version is published already".to_owned());
+            outcome.hint = None;
+        }
+        Verdict::Unauthorized => {
+            outcome.message = Some(
+                "the registry does not offer ~registry/validate, and a dry run requires other \
+                 credentials"
+                    .to_owned(),
+            );
+        }
+        _ => {}
+    }
+    outcome
+}

@@ -1,0 +1,107 @@
+//! Which registries are meant.
+
+use std::{fs, io, path::Path};
+
+use ochre_client::{Client, ClientError, ClientOptions};
+use serde::Deserialize;
+
+/// The file in which `oc registry add` keeps registries.
+const OC_JSON: &str = "oc.json";
+
+#[derive(Deserialize)]
+struct OcJson {
+    #[serde(default)]
+    registries: Vec<String>,
+}
+
+/// Why no registry is known.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum RegistriesError {
+    /// Nothing names one.
+    #[error(
+        "no registry is named: give --registry URL, set OCHRE_REGISTRIES, or run where an {OC_JSON} \
+         has `registries`"
+    )]
+    None,
+    /// `oc.json` is there and of no use.
+    #[error("{OC_JSON} cannot be read: {0}")]
+    Unreadable(#[source] io::Error),
+    /// `oc.json` is no JSON, or `registries` no list of texts.
+    #[error("{OC_JSON} is not valid: {0}")]
+    Malformed(#[source] serde_json::Error),
+    /// A text that is no URL.
+    #[error("{0}: give the registry's URL, such as http://localhost:3000/")]
+    Client(#[from] ClientError),
+}
+
+/// The registries that were named, or else those of `oc.json` in `folder`; each once.
+pub(crate) fn named(given: &[String], folder: &Path) -> Result<Vec<String>, RegistriesError> {
+    let mut urls: Vec<String> = Vec::new();
+    let known = if given.iter().any(|url| !url.trim().is_empty()) {
+        given.to_vec()
+    } else {
+        of_oc_json(folder)?
+    };
+    for url in known {
+        let url = url.trim().trim_end_matches('/').to_owned() + "/";
+        if url != "/" && !urls.contains(&url) {
+            urls.push(url);
+        }
+    }
+    if urls.is_empty() {
+        return Err(RegistriesError::None);
+    }
+    Ok(urls)
+}
+
+/// A client for each of the registries.
+pub(crate) fn clients(
+    given: &[String],
+    options: &ClientOptions,
+) -> Result<Vec<(String, Client)>, RegistriesError> {
+    named(given, Path::new("."))?
+        .into_iter()
+        .map(|url| {
+            let client = Client::new(&url, options.clone())?;
+            Ok((url, client))
+        })
+        .collect()
+}
+
+fn of_oc_json(folder: &Path) -> Result<Vec<String>, RegistriesError> {
+    match fs::read(folder.join(OC_JSON)) {
+        Ok(bytes) => serde_json::from_slice(&bytes)
+            .map(|config: OcJson| config.registries)
+            .map_err(RegistriesError::Malformed),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
+        Err(error) => Err(RegistriesError::Unreadable(error)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn given_registries_win_over_oc_json() {
+        let folder = tempfile::tempdir().unwrap();
+        let urls = |given: &[&str]| {
+            let given: Vec<String> = given.iter().map(ToString::to_string).collect();
+            named(&given, folder.path())
+        };
+        assert!(matches!(urls(&[]), Err(RegistriesError::None)));
+        fs::write(
+            folder.path().join(OC_JSON),
+            r#"{"registries":["http://a/","http://b"]}"#,
+        )
+        .unwrap();
+        assert_eq!(urls(&[]).unwrap(), ["http://a/", "http://b/"]);
+        assert_eq!(urls(&[""]).unwrap(), ["http://a/", "http://b/"]);
+        assert_eq!(
+            urls(&["http://c", "http://c/", " http://d/oc/ "]).unwrap(),
+            ["http://c/", "http://d/oc/"]
+        );
+        fs::write(folder.path().join(OC_JSON), "[").unwrap();
+        assert!(matches!(urls(&[]), Err(RegistriesError::Malformed(_))));
+    }
+}
