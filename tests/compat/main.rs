@@ -18,6 +18,7 @@ mod components;
 mod differences;
 mod generated;
 mod normalise;
+mod ochre;
 mod reference;
 mod request;
 
@@ -103,6 +104,8 @@ async fn compare_all(filter: Option<&str>) -> Vec<Outcome> {
     }
     let cli = cli::outcomes(&tools, &reference.place, &place, &wanted, &mut differences).await;
     outcomes.extend(cli);
+    let places = [("the reference", &reference.place), ("ochre", &place)];
+    outcomes.extend(ochre::outcomes(&places, &wanted).await);
     if let Some(file) = variable("OCHRE_COMPAT_PROPOSE") {
         std::fs::write(file, differences.proposal()).expect("the proposal can be written");
     }

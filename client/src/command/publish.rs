@@ -97,6 +97,7 @@ fn skipped(mut outcome: Outcome, skip_existing: bool) -> Outcome {
     let same = same.and_then(serde_json::Value::as_bool);
     if skip_existing && outcome.verdict == Verdict::AlreadyPublished && same != Some(false) {
         outcome.verdict = Verdict::Skipped;
+        outcome.message = Some("this version is published already".to_owned());
         outcome.hint = match same {
             Some(_) => None,
             None => Some("the registry does not tell whether it holds the same files"),
