@@ -14,7 +14,7 @@ required=(
     ochre_registry
     ochre_client exchanges page
     ochre_loadtest
-    api browser cluster compat hostile
+    api browser clients cluster compat hostile
 )
 # Suites that only run when they are asked for: real npm `semver`, a real S3 server.
 features=ochre-model/npm-semver,ochre-store/s3-tests

@@ -13,7 +13,6 @@ use terminal::Terminal;
 use crate::{
     Outcome,
     compare::Mismatch,
-    components::path_with,
     differences::Differences,
     normalise::{self, Place},
     reference::LOGIN,
@@ -184,7 +183,7 @@ async fn init(tools: &Tools, name: &str, template: &str) -> PathBuf {
             .env("OCHRE_TEST_NPM", tools.node_folder().join("npm"))
             .env(
                 "PATH",
-                format!("{}:{}", shims.display(), path_with(&tools.node_folder())),
+                format!("{}:{}", shims.display(), tools.search_path()),
             );
         let output = tokio::process::Command::from(command)
             .output()

@@ -5,9 +5,8 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use ochre_tests::{RawEntry, Tools, archive_of};
+use ochre_tests::{RawEntry, Tools, archive_of, files_below};
 use serde_json::Value;
-use sha2::{Digest as _, Sha256};
 
 /// Versions of the component `versions`, for everything that resolves them.
 pub(crate) const VERSIONS: [&str; 8] = [
@@ -36,7 +35,7 @@ pub(crate) struct Packaged {
 pub(crate) fn all(tools: &Tools) -> Vec<Packaged> {
     let mut packaged = Vec::new();
     for source in sources() {
-        let folder = package(tools, &source);
+        let folder = tools.package(&source);
         if source.ends_with("versions") {
             packaged.extend(VERSIONS.map(|version| variant(&folder, "versions", version, |_| {})));
             let prereleases = PRERELEASES;
@@ -106,49 +105,6 @@ fn sources() -> Vec<PathBuf> {
     sources
 }
 
-/// Packages a source with `oc package --compress`, unless the same source was packaged before.
-/// Gives the working folder, with `_package` and `package.tar.gz` in it.
-fn package(tools: &Tools, source: &Path) -> PathBuf {
-    let name = source
-        .file_name()
-        .expect("a component's folder")
-        .to_string_lossy();
-    let folder = tools
-        .root()
-        .join("packages")
-        .join(digest(source))
-        .join(&*name);
-    if folder.join("package.tar.gz").exists() {
-        return folder;
-    }
-    drop(fs::remove_dir_all(&folder));
-    copy(source, &folder);
-    std::os::unix::fs::symlink(tools.node_modules(), folder.join("node_modules")).expect("a link");
-    let output = tools
-        .oc(tools.root())
-        .args(["package", &folder.to_string_lossy(), "--compress"])
-        .env("PATH", path_with(&tools.node_folder()))
-        .output()
-        .expect("Node starts");
-    let log = String::from_utf8_lossy(&output.stdout).into_owned();
-    assert!(
-        folder.join("package.tar.gz").exists(),
-        "oc package {name} failed:\n{log}\n{}",
-        String::from_utf8_lossy(&output.stderr)
-    );
-    folder
-}
-
-/// `PATH` with a folder before everything else.
-#[expect(
-    clippy::disallowed_methods,
-    reason = "children inherit the search path"
-)]
-pub(crate) fn path_with(folder: &Path) -> String {
-    let inherited = std::env::var("PATH").unwrap_or_default();
-    format!("{}:{inherited}", folder.display())
-}
-
 fn as_packaged(folder: &Path) -> Packaged {
     let manifest = read_json(&folder.join("_package/package.json"));
     let text = |key: &str| manifest[key].as_str().unwrap_or_default().to_owned();
@@ -179,9 +135,7 @@ fn variant(folder: &Path, name: &str, version: &str, change: impl FnOnce(&mut Va
 }
 
 fn entries_of(folder: &Path) -> Vec<RawEntry> {
-    let mut files = Vec::new();
-    walk(&folder.join("_package"), &mut files);
-    files
+    files_below(&folder.join("_package"))
         .iter()
         .map(|file| {
             let path = file.strip_prefix(folder).expect("a file of the package");
@@ -193,39 +147,4 @@ fn entries_of(folder: &Path) -> Vec<RawEntry> {
 fn read_json(path: &Path) -> Value {
     let text = fs::read(path).expect("the manifest is there");
     serde_json::from_slice(&text).expect("the manifest is JSON")
-}
-
-fn digest(folder: &Path) -> String {
-    let lock = Path::new(env!("CARGO_MANIFEST_DIR")).join("package-lock.json");
-    let mut files = vec![lock];
-    walk(folder, &mut files);
-    let mut digest = Sha256::new();
-    for file in files {
-        digest.update(file.to_string_lossy().as_bytes());
-        digest.update(fs::read(file).expect("a file"));
-    }
-    hex::encode(&digest.finalize()[..8])
-}
-
-fn walk(folder: &Path, files: &mut Vec<PathBuf>) {
-    let entries = fs::read_dir(folder).expect("a folder");
-    let mut paths: Vec<PathBuf> = entries.flatten().map(|entry| entry.path()).collect();
-    paths.sort();
-    for path in paths {
-        if path.is_dir() {
-            walk(&path, files);
-        } else {
-            files.push(path);
-        }
-    }
-}
-
-fn copy(from: &Path, to: &Path) {
-    let mut files = Vec::new();
-    walk(from, &mut files);
-    for file in files {
-        let target = to.join(file.strip_prefix(from).expect("a file of the folder"));
-        fs::create_dir_all(target.parent().expect("a folder")).expect("a folder can be made");
-        fs::copy(&file, &target).expect("a file can be copied");
-    }
 }

@@ -1,0 +1,95 @@
+//! Components packaged by the real `oc` command line program.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
+
+use sha2::{Digest as _, Sha256};
+
+use crate::Tools;
+
+impl Tools {
+    /// Packages a source with `oc package --compress`, unless the same source was packaged before.
+    /// Gives the working folder, with `_package` and `package.tar.gz` in it.
+    pub fn package(&self, source: &Path) -> PathBuf {
+        let name = source
+            .file_name()
+            .expect("a component's folder")
+            .to_string_lossy();
+        let folder = self
+            .root()
+            .join("packages")
+            .join(digest(source))
+            .join(&*name);
+        if folder.join("package.tar.gz").exists() {
+            return folder;
+        }
+        drop(fs::remove_dir_all(&folder));
+        copy(source, &folder);
+        std::os::unix::fs::symlink(self.node_modules(), folder.join("node_modules"))
+            .expect("a link");
+        let output = self
+            .oc(self.root())
+            .args(["package", &folder.to_string_lossy(), "--compress"])
+            .env("PATH", self.search_path())
+            .output()
+            .expect("Node starts");
+        let log = String::from_utf8_lossy(&output.stdout).into_owned();
+        assert!(
+            folder.join("package.tar.gz").exists(),
+            "oc package {name} failed:\n{log}\n{}",
+            String::from_utf8_lossy(&output.stderr)
+        );
+        folder
+    }
+
+    /// `PATH` with the tools' Node before everything else.
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "children inherit the search path"
+    )]
+    pub fn search_path(&self) -> String {
+        let inherited = std::env::var("PATH").unwrap_or_default();
+        format!("{}:{inherited}", self.node_folder().display())
+    }
+}
+
+/// Every file below a folder, in order.
+pub fn files_below(folder: &Path) -> Vec<PathBuf> {
+    let mut files = Vec::new();
+    walk(folder, &mut files);
+    files
+}
+
+/// Changes with the source and with the versions of the compilers.
+fn digest(folder: &Path) -> String {
+    let lock = Path::new(env!("CARGO_MANIFEST_DIR")).join("package-lock.json");
+    let mut digest = Sha256::new();
+    for file in std::iter::once(lock).chain(files_below(folder)) {
+        digest.update(file.to_string_lossy().as_bytes());
+        digest.update(fs::read(file).expect("a file"));
+    }
+    hex::encode(&digest.finalize()[..8])
+}
+
+fn walk(folder: &Path, files: &mut Vec<PathBuf>) {
+    let entries = fs::read_dir(folder).expect("a folder");
+    let mut paths: Vec<PathBuf> = entries.flatten().map(|entry| entry.path()).collect();
+    paths.sort();
+    for path in paths {
+        if path.is_dir() {
+            walk(&path, files);
+        } else {
+            files.push(path);
+        }
+    }
+}
+
+fn copy(from: &Path, to: &Path) {
+    for file in files_below(from) {
+        let target = to.join(file.strip_prefix(from).expect("a file of the folder"));
+        fs::create_dir_all(target.parent().expect("a folder")).expect("a folder can be made");
+        fs::copy(&file, &target).expect("a file can be copied");
+    }
+}
