@@ -9,6 +9,7 @@ mod client;
 mod consume;
 mod discovery;
 mod operation;
+mod other_clients;
 mod protocol;
 mod publish;
 mod settings;
