@@ -25,6 +25,7 @@ use crate::{
     externals::Externals,
     metrics::Metrics,
     packs::Packs,
+    plugins::{self, PluginError, Plugins},
     public_path::PublicPaths,
     publish::{Publisher, PublisherParts},
     readiness::Readiness,
@@ -76,6 +77,9 @@ pub enum BuildError {
     /// A setting that passed its check after all cannot be used.
     #[error("`http.oc_version` is no version")]
     OcVersion(#[from] ochre_model::VersionError),
+    /// A plugin cannot be used.
+    #[error("plugins cannot be used")]
+    Plugins(#[from] PluginError),
     /// Metric families clash.
     #[error("metrics cannot be registered")]
     Metrics(#[from] prometheus::Error),
@@ -126,12 +130,14 @@ impl App {
         let store = open(&settings, &clock, &metrics)
             .map_err(Box::new)
             .map_err(BuildError::Store)?;
+        let plugins = plugins::load(&settings).await?;
         let stop = CancellationToken::new();
         let tasks = TaskTracker::new();
         // In this order: the first poll may write already what other registries have published.
         let gate = WriteGate::test(&store).await;
         let replica = replicate(&store, &settings, (&tasks, &stop)).await;
-        let parts = assemble(&settings, &replica, (store, clock, metrics, gate))?;
+        let built = (store, clock, metrics, gate);
+        let parts = assemble(&settings, (&replica, &plugins), built)?;
         let task_parts = TaskParts {
             watch: replica.watch.clone(),
             feed: replica.watch.feed().clone(),
@@ -231,12 +237,15 @@ fn new_packs(settings: &Settings, store: &ComponentStore) -> Packs {
 /// Puts the use-cases together.
 fn assemble(
     settings: &Settings,
-    replica: &Replica,
+    (replica, plugins): (&Replica, &Plugins),
     (store, clock, metrics, gate): (ComponentStore, Arc<dyn Clock>, Arc<Metrics>, Arc<WriteGate>),
 ) -> Result<Parts, BuildError> {
     let packs = Arc::new(new_packs(settings, &store));
     let releases = Arc::new(Releases::new(releases_config(
-        settings, &store, &packs, &metrics,
+        settings,
+        (&store, &packs),
+        plugins,
+        &metrics,
     )));
     let driver: Arc<dyn Driver> = Arc::new(QuickJsDriver::start(settings.engine.quickjs_driver())?);
     let render_parts = RenderParts {
@@ -374,8 +383,8 @@ async fn replicate(
 
 fn releases_config(
     settings: &Settings,
-    store: &ComponentStore,
-    packs: &Arc<Packs>,
+    (store, packs): (&ComponentStore, &Arc<Packs>),
+    plugins: &Plugins,
     metrics: &Arc<Metrics>,
 ) -> ReleasesConfig {
     ReleasesConfig {
@@ -387,6 +396,7 @@ fn releases_config(
             &settings.http.public_url(),
         ),
         environment: settings.render.env.clone(),
+        plugins: Arc::clone(plugins),
         concurrency: settings.render.component_concurrency,
         deadline: settings.storage.retry_timeout,
         capacity: settings.cache.releases.as_u64(),

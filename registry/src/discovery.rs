@@ -121,6 +121,14 @@ impl Discovery {
             .collect()
     }
 
+    /// The plugins of this registry, as `~registry/plugins` tells them.
+    pub fn plugins(&self) -> Value {
+        let plugins = self.releases.plugins().iter();
+        plugins
+            .map(|plugin| json!({ "name": *plugin.name, "description": *plugin.description }))
+            .collect()
+    }
+
     /// Every release, newest first; dates in UTC.
     pub fn history(&self) -> Value {
         let catalog = self.watch.catalog().load();

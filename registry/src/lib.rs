@@ -16,6 +16,7 @@ pub mod extract;
 pub mod metrics;
 pub mod middleware;
 pub mod packs;
+pub mod plugins;
 pub mod public_path;
 pub mod publish;
 pub mod readiness;

@@ -5,6 +5,7 @@ use std::{net::SocketAddr, path::PathBuf, process::ExitCode};
 use clap::{Parser, Subcommand};
 use ochre_registry::{
     app::{self, App},
+    plugins,
     settings::{self, Settings},
     telemetry::{self, Chain},
     template_command,
@@ -75,7 +76,7 @@ async fn main() -> ExitCode {
         Err(error) => return fail(EXIT_CONFIG, &error),
     };
     if arguments.check_config {
-        return print_settings(&settings);
+        return check(&settings).await;
     }
     if let Err(error) = telemetry::start(&settings.telemetry) {
         return fail(EXIT_CONFIG, &error);
@@ -119,6 +120,14 @@ async fn manage_templates(settings: &Settings, command: TemplateCommand) -> anyh
         TemplateCommand::Remove { template_type } => {
             template_command::remove(&packs, &template_type).await
         }
+    }
+}
+
+/// Answers `--check-config`: what has to be tried is tried too.
+async fn check(settings: &Settings) -> ExitCode {
+    match plugins::load(settings).await {
+        Ok(_) => print_settings(settings),
+        Err(error) => fail(EXIT_CONFIG, &error),
     }
 }
 

@@ -22,6 +22,7 @@ use tracing::instrument;
 use crate::{
     metrics::Metrics,
     packs::{PackError, Packs},
+    plugins::Plugins,
     public_path::PublicPaths,
 };
 
@@ -70,6 +71,7 @@ pub struct Releases {
     packs: Arc<Packs>,
     paths: PublicPaths,
     environment: BTreeMap<String, Value>,
+    plugins: Plugins,
     concurrency: usize,
     deadline: Duration,
     cache: Cache<ComponentId, Arc<Release>>,
@@ -98,6 +100,8 @@ pub struct ReleasesConfig {
     pub paths: PublicPaths,
     /// `render.env`.
     pub environment: BTreeMap<String, Value>,
+    /// What the operator adds to `context.plugins`.
+    pub plugins: Plugins,
     /// Calls of one release at once.
     pub concurrency: usize,
     /// Longest wait for the store.
@@ -118,6 +122,7 @@ impl Releases {
             packs: config.packs,
             paths: config.paths,
             environment: config.environment,
+            plugins: config.plugins,
             concurrency: config.concurrency,
             deadline: config.deadline,
             cache: Cache::builder()
@@ -126,6 +131,11 @@ impl Releases {
                 .build(),
             metrics: config.metrics,
         }
+    }
+
+    /// What the operator adds to `context.plugins`.
+    pub fn plugins(&self) -> &Plugins {
+        &self.plugins
     }
 
     /// The release, from memory or else from the store.
@@ -197,7 +207,8 @@ impl Releases {
             is_missing.then_some(MissingFile::Provider)
         };
         let environment = merged(&self.environment, &own);
-        let program = program(id, &files, &environment, prepared.pack);
+        let mut program = program(id, &files, &environment, prepared.pack);
+        program.plugins = Arc::clone(&self.plugins);
         let weight = [&files.template, &files.server, &files.env]
             .into_iter()
             .flatten()

@@ -27,6 +27,7 @@ use crate::{
     extract::Caller,
     metrics::Metrics,
     packs::Packs,
+    plugins::Plugins,
     release::{Release, Releases},
     settings::RenderSettings,
 };
@@ -139,6 +140,11 @@ impl Renderer {
     /// Public URL, prefix included.
     pub fn base_url(&self) -> &str {
         &self.options.base_url
+    }
+
+    /// What the operator adds to `context.plugins`.
+    pub fn plugins(&self) -> &Plugins {
+        self.releases.plugins()
     }
 
     /// A nesting for a request from outside.
@@ -255,8 +261,11 @@ impl Renderer {
         release: Arc<Release>,
     ) -> Result<Prepared, RenderFailure> {
         let oc = release.manifest.oc();
-        if !oc.plugins.is_empty() {
-            return Err(RenderFailure::missing_plugins(&oc.plugins));
+        let plugins = self.releases.plugins();
+        let is_missing = |name: &&String| !plugins.iter().any(|plugin| *plugin.name == **name);
+        let missing: Vec<String> = oc.plugins.iter().filter(is_missing).cloned().collect();
+        if !missing.is_empty() {
+            return Err(RenderFailure::missing_plugins(&missing));
         }
         let mut parameters = request.parameters.clone();
         parameters.apply_defaults(&oc.parameters);

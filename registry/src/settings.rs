@@ -20,7 +20,7 @@ pub use http::{HttpSettings, OC_VERSION};
 pub use source::{SettingsError, load};
 
 use crate::{
-    auth::AuthSettings, egress::FetchSettings, packs::TemplateSettings,
+    auth::AuthSettings, egress::FetchSettings, packs::TemplateSettings, plugins::PluginSettings,
     telemetry::TelemetrySettings,
 };
 
@@ -64,6 +64,9 @@ pub struct Settings {
     pub errors: ErrorSettings,
     /// The sample components.
     pub samples: SampleSettings,
+    /// Plugins of the operator, by name.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub plugins: BTreeMap<String, PluginSettings>,
     /// Logs.
     pub telemetry: TelemetrySettings,
 }

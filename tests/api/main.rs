@@ -10,6 +10,7 @@ mod consume;
 mod discovery;
 mod operation;
 mod other_clients;
+mod plugins;
 mod protocol;
 mod publish;
 mod settings;

@@ -14,6 +14,7 @@ pub mod errors;
 pub mod fixture;
 pub mod framework;
 pub mod hostile;
+pub mod plugins;
 pub mod provider;
 pub mod sandbox;
 pub mod stream;
@@ -92,6 +93,17 @@ macro_rules! driver_contract {
             error_of_a_component_is_told
             html_may_be_a_promise
             html_that_never_comes_ends_at_the_deadline
+        ]);
+        $crate::driver_contract!(@module plugins, $driver, [
+            plugins_answer_at_once_by_callback_and_by_promise
+            plugin_with_context_knows_the_component
+            plugins_are_registered_after_those_they_depend_on
+            values_cross_as_copies
+            nothing_of_a_plugin_is_reachable
+            bad_plugins_fail_each_call_with_a_reason
+            limits_hold_inside_plugins
+            plugins_may_fetch_and_fail_later
+            programs_without_plugins_have_none
         ]);
         $crate::driver_contract!(@module sandbox, $driver, [
             globals_are_those_of_oc

@@ -12,11 +12,28 @@ use crate::script::Script;
 pub struct Plugin {
     /// Name in `context.plugins`.
     pub name: Arc<str>,
-    /// The module.
+    /// What it is for, told to other plugins and by `~registry/plugins`.
+    pub description: Arc<str>,
+    /// The module, as [`Plugin::new`] wraps it.
     pub script: Script,
     /// First argument of `register`: JSON text of an object.
     pub options: Arc<str>,
     /// Whether `execute` is called with `{name, version}` of each component, and what it returns
     /// is the component's function.
     pub with_context: bool,
+}
+
+impl Plugin {
+    /// Takes the source of a module; `options` is JSON text of an object.
+    pub fn new(name: &str, source: &str, options: &str) -> Self {
+        // Modules have their own top-level names, so each is the body of a function.
+        let wrapped = format!("(function (module, exports, require) {{{source}\n}})");
+        Self {
+            name: Arc::from(name),
+            description: Arc::from(""),
+            script: Script::new(format!("plugin {name}"), wrapped),
+            options: Arc::from(options),
+            with_context: false,
+        }
+    }
 }

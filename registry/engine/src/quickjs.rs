@@ -15,6 +15,7 @@ mod host;
 mod isolate;
 mod load;
 mod natives;
+mod plugins;
 mod raw;
 mod resident;
 mod schedule;

@@ -91,7 +91,7 @@ async fn describe(
 /// Plugins of this registry.
 pub(crate) async fn plugins(request: HttpRequest, discovery: web::Data<Discovery>) -> HttpResponse {
     if discovery.settings().api {
-        json_answer(&request, &json!([]))
+        json_answer(&request, &discovery.plugins())
     } else {
         switched_off()
     }

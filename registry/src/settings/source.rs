@@ -10,9 +10,10 @@ use super::Settings;
 const PREFIX: &str = "OCHRE__";
 
 /// Sections and keys whose values are never told.
-const SECRETS: [&str; 5] = [
+const SECRETS: [&str; 6] = [
     "auth",
     "env",
+    "options",
     "password",
     "secret_access_key",
     "access_key_id",

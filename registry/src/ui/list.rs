@@ -174,7 +174,7 @@ impl Ui {
             authors: choices(&listing.authors, &filter.author),
             recent: releases(recent(listing), &root),
             types: self.template_types(),
-            plugins: Vec::new(),
+            plugins: self.plugins(),
             dependencies: Vec::new(),
             script,
             frame,
@@ -202,6 +202,14 @@ impl Ui {
             body: page.render()?,
             policy: policy(&[]),
         })
+    }
+
+    fn plugins(&self) -> Vec<Plugin> {
+        let plugins = self.renderer.plugins().iter().map(|plugin| Plugin {
+            name: plugin.name.to_string(),
+            description: plugin.description.to_string(),
+        });
+        plugins.collect()
     }
 
     fn template_types(&self) -> Vec<TemplateType> {

@@ -156,6 +156,10 @@ pub(super) enum Effect {
     Settle(CallId, Result<Answer, Failure>),
     /// The call is answered with a stream; the token is cancelled when its reader goes away.
     Streamed(CallId, ModelStream, CancellationToken),
+    /// The plugins are registered: the call starts.
+    Proceed(CallId),
+    /// The plugins cannot be registered in this isolate any more: the next call gets another.
+    Discard,
     /// The provider's model, to be rendered by the view.
     Deliver(CallId, Persistent<Value<'static>>),
     /// The heap limit was reached while the call ran.

@@ -5,7 +5,8 @@ use tokio::time::Instant;
 
 use super::{
     call::{CallId, Effect},
-    isolate::Isolate,
+    isolate::{Isolate, Kept},
+    plugins, raw,
 };
 use crate::driver::{Failure, Limits, ProviderError};
 
@@ -106,9 +107,13 @@ impl Isolate {
                 return;
             }
             context.with(|ctx| {
-                let first = rejections.into_iter().next();
-                if let Some(Ok(reason)) = first.map(|(_, reason)| reason.restore(&ctx)) {
-                    self.report(&ctx, call, reason, false);
+                if let Some((promise, reason)) = rejections.into_iter().next()
+                    && let (Ok(promise), Ok(reason)) = (promise.restore(&ctx), reason.restore(&ctx))
+                {
+                    let theirs = self.plugins.as_ref();
+                    let theirs = theirs.filter(|realm| plugins::is_theirs(&ctx, realm, &promise));
+                    let caught = theirs.map(|realm| &realm.events.caught);
+                    self.report(&ctx, call, (reason, caught), false);
                 }
             });
             self.run_jobs(call);
@@ -124,7 +129,14 @@ impl Isolate {
         }
         if error.is_exception() {
             let reason = ctx.catch();
-            self.report(ctx, call, reason, true);
+            let theirs = self.plugins.as_ref();
+            let theirs = theirs.filter(|realm| raw::is_realm(ctx, &realm.events.context));
+            self.report(
+                ctx,
+                call,
+                (reason, theirs.map(|realm| &realm.events.caught)),
+                true,
+            );
         } else {
             self.settle(call, error.to_string());
         }
@@ -134,19 +146,20 @@ impl Isolate {
         &self,
         ctx: &Ctx<'js>,
         call: CallId,
-        reason: rquickjs::Value<'js>,
+        (reason, plugins): (rquickjs::Value<'js>, Option<&Kept>),
         thrown: bool,
     ) {
         if self.shared.heap.has_refused() {
             self.push(Effect::Exhausted(call));
             return;
         }
-        let Some(provider) = &self.provider else {
+        let provider = self.provider.as_ref().map(|realm| &realm.events.caught);
+        let Some(caught) = plugins.or(provider) else {
             self.settle(call, "script failed".to_owned());
             return;
         };
-        let caught = provider.caught.clone();
         let reported = caught
+            .clone()
             .restore(ctx)
             .and_then(|caught| caught.call::<_, ()>((call, reason, thrown)));
         if reported.is_err() && !self.shared.budget.exceeded() {

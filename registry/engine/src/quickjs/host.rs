@@ -12,7 +12,7 @@ use rquickjs::{Ctx, Function, Object, Persistent, String as JsString, Value, fun
 use super::{
     call::{CallId, Effect, Running, json},
     deadline::Budget,
-    natives,
+    natives, plugins,
     raw::Heap,
     streaming,
 };
@@ -105,6 +105,7 @@ pub(super) fn provider<'js>(ctx: &Ctx<'js>, shared: &Rc<Shared>) -> rquickjs::Re
     timers(&host, shared)?;
     requests(&host, shared)?;
     streaming::install(&host, shared)?;
+    plugins::install(&host, shared)?;
     natives::install(&host)?;
     Ok(host)
 }

@@ -2,7 +2,7 @@
 
 use std::{rc::Rc, sync::Arc};
 
-use rquickjs::{Context, Ctx, Function, Persistent, Runtime, Value};
+use rquickjs::{Context, Ctx, Function, Object, Persistent, Runtime, Value};
 use tokio::time::Instant;
 
 use super::{
@@ -22,6 +22,7 @@ pub(super) type Kept = Persistent<Function<'static>>;
 pub(super) struct Isolate {
     // Declared before the runtime, so dropped before it: QuickJS requires that.
     pub(super) provider: Option<ProviderRealm>,
+    pub(super) plugins: Option<PluginRealm>,
     pub(super) view: Option<ViewRealm>,
     pub(super) shared: Rc<Shared>,
     pub(super) runtime: Runtime,
@@ -42,12 +43,28 @@ pub(super) struct Handed<'a> {
 /// The realm of `server.js`, with the entries of its bootstrap script.
 pub(super) struct ProviderRealm {
     pub(super) start: Kept,
+    pub(super) proceed: Kept,
+    pub(super) events: Events,
+    /// Whether a call was started already.
+    pub(super) proven: bool,
+}
+
+/// The realm of the plugins.
+pub(super) struct PluginRealm {
+    /// What the provider's realm is connected to.
+    pub(super) peer: Persistent<Object<'static>>,
+    /// `Promise.prototype`.
+    pub(super) promises: Persistent<Object<'static>>,
+    pub(super) events: Events,
+}
+
+/// Where what happens outside reaches a realm in which components or plugins run.
+#[derive(Clone)]
+pub(super) struct Events {
     pub(super) caught: Kept,
     pub(super) resume: Kept,
     pub(super) fire: Kept,
     pub(super) forget: Kept,
-    /// Whether a call was started already.
-    pub(super) proven: bool,
     pub(super) context: Context,
 }
 
@@ -77,6 +94,7 @@ impl Isolate {
         )));
         Ok(Self {
             provider: None,
+            plugins: None,
             view: None,
             shared,
             runtime,
@@ -172,7 +190,7 @@ impl Isolate {
             return;
         };
         let first = !std::mem::replace(&mut provider.proven, true);
-        let (context, start) = (provider.context.clone(), provider.start.clone());
+        let (context, start) = (provider.events.context.clone(), provider.start.clone());
         self.enter(&context, call, |ctx| {
             let input = ctx.json_parse(data.input)?;
             start
@@ -213,42 +231,59 @@ impl Isolate {
         });
     }
 
+    /// Starts a call that waited for the plugins.
+    pub(super) fn proceed(&mut self, call: CallId) {
+        let Some(provider) = &self.provider else {
+            return;
+        };
+        let (context, proceed) = (provider.events.context.clone(), provider.proceed.clone());
+        self.enter(&context, call, |ctx| proceed.restore(ctx)?.call((call,)));
+    }
+
+    /// The realm that gave a timer or a request its number.
+    fn realm_of(&self, number: u32) -> Option<Events> {
+        let is_plugin = !number.is_multiple_of(2);
+        if is_plugin {
+            Some(self.plugins.as_ref()?.events.clone())
+        } else {
+            Some(self.provider.as_ref()?.events.clone())
+        }
+    }
+
     /// Resumes what waits for a request to the registry.
     pub(super) fn resume<V>(&mut self, call: CallId, request: u32, ok: bool, value: V)
     where
         V: for<'js> FnOnce(&Ctx<'js>) -> rquickjs::Result<Value<'js>>,
     {
         self.close(call);
-        let Some(provider) = &self.provider else {
-            return;
-        };
-        let (context, resume) = (provider.context.clone(), provider.resume.clone());
-        self.enter(&context, call, |ctx| {
-            resume.restore(ctx)?.call((request, ok, value(ctx)?))
-        });
+        if let Some(realm) = self.realm_of(request) {
+            self.enter(&realm.context, call, |ctx| {
+                realm.resume.restore(ctx)?.call((request, ok, value(ctx)?))
+            });
+        }
     }
 
     /// Runs a timer that is due.
     pub(super) fn fire(&mut self, call: CallId, timer: u32) {
         self.close(call);
-        let Some(provider) = &self.provider else {
-            return;
-        };
-        let (context, fire) = (provider.context.clone(), provider.fire.clone());
-        self.enter(&context, call, |ctx| fire.restore(ctx)?.call((timer,)));
+        if let Some(realm) = self.realm_of(timer) {
+            self.enter(&realm.context, call, |ctx| {
+                realm.fire.restore(ctx)?.call((timer,))
+            });
+        }
     }
 
     /// Ends a call: whatever it still waits for is dropped.
     pub(super) fn forget(&mut self, call: CallId) -> Option<Running> {
         let running = self.shared.calls.borrow_mut().remove(&call)?;
-        if let Some(provider) = &self.provider
-            && (running.open > 0 || !running.answered)
-            && !self.poisoned
-        {
-            let (context, forget) = (provider.context.clone(), provider.forget.clone());
-            self.enter_within(&context, running.limits, |ctx| {
-                forget.restore(ctx)?.call((call,))
-            });
+        if (running.open > 0 || !running.answered) && !self.poisoned {
+            let provider = self.provider.as_ref().map(|realm| realm.events.clone());
+            let plugins = self.plugins.as_ref().map(|realm| realm.events.clone());
+            for realm in [provider, plugins].into_iter().flatten() {
+                self.enter_within(&realm.context, running.limits, |ctx| {
+                    realm.forget.restore(ctx)?.call((call,))
+                });
+            }
         }
         Some(running)
     }

@@ -7,7 +7,8 @@ use rquickjs::{Context, Ctx, Function, Object, Persistent, Value, context::intri
 use super::{
     call::{CallId, Effect},
     host::{self, Shared},
-    isolate::{Isolate, Kept, ProviderRealm, ViewRealm},
+    isolate::{Events, Isolate, Kept, ProviderRealm, ViewRealm},
+    plugins,
     raw::SourceText,
     scripts,
 };
@@ -27,29 +28,28 @@ type Intrinsics = (
     intrinsic::WeakRef,
 );
 
-/// Evaluates a script of a program in a fresh realm and gives the functions to call; none when the
-/// call has failed.
-type Evaluate<T> = fn(&Ctx<'_>, &Rc<Shared>, &Program, CallId) -> rquickjs::Result<Option<T>>;
-
 impl Isolate {
     /// Evaluates `server.js`, unless it was; false when the call has failed.
     pub(super) fn load_provider(&mut self, call: CallId) -> bool {
         if self.provider.is_some() {
             return true;
         }
-        let realm = self.new_realm(call, evaluate_provider);
-        self.provider =
-            realm.map(
-                |([start, caught, resume, fire, forget], context)| ProviderRealm {
-                    start,
-                    caught,
-                    resume,
-                    fire,
-                    forget,
-                    proven: false,
-                    context,
-                },
-            );
+        if self.plugins.is_none() && plugins::are_used(&self.program) {
+            let realm = self.new_realm(call, |ctx, isolate| {
+                plugins::evaluate(ctx, &isolate.shared, &isolate.program, call)
+            });
+            let Some((parts, context)) = realm else {
+                return false;
+            };
+            self.plugins = Some(parts.in_realm(context));
+        }
+        let realm = self.new_realm(call, |ctx, isolate| evaluate_provider(ctx, isolate, call));
+        self.provider = realm.map(|([start, proceed, events @ ..], context)| ProviderRealm {
+            start,
+            proceed,
+            events: Events::new(events, context),
+            proven: false,
+        });
         self.provider.is_some()
     }
 
@@ -59,7 +59,9 @@ impl Isolate {
         if self.view.is_some() {
             return true;
         }
-        let realm = self.new_realm(call, evaluate_view);
+        let realm = self.new_realm(call, |ctx, isolate| {
+            evaluate_view(ctx, &isolate.shared, &isolate.program, call)
+        });
         self.view = realm.map(|([render, fail], context)| ViewRealm {
             render,
             fail,
@@ -68,16 +70,23 @@ impl Isolate {
         self.view.is_some()
     }
 
-    /// Makes a realm and evaluates a script of the program in it; none when the call has failed.
-    fn new_realm<T>(&mut self, call: CallId, evaluate: Evaluate<T>) -> Option<(T, Context)> {
+    /// Makes a realm and evaluates scripts of the program in it; none when the call has failed.
+    fn new_realm<T, E>(&mut self, call: CallId, evaluate: E) -> Option<(T, Context)>
+    where
+        E: FnOnce(&Ctx<'_>, &Loading) -> rquickjs::Result<Option<T>>,
+    {
         let Ok(context) = Context::custom::<Intrinsics>(&self.runtime) else {
             self.push(Effect::Exhausted(call));
             return None;
         };
-        let (program, shared) = (Arc::clone(&self.program), Rc::clone(&self.shared));
+        let loading = Loading {
+            program: Arc::clone(&self.program),
+            shared: Rc::clone(&self.shared),
+            peer: self.plugins.as_ref().map(|plugins| plugins.peer.clone()),
+        };
         let mut entries = None;
         self.enter(&context, call, |ctx| {
-            entries = evaluate(ctx, &shared, &program, call)?;
+            entries = evaluate(ctx, &loading)?;
             Ok(())
         });
         if self.is_poisoned() {
@@ -87,20 +96,59 @@ impl Isolate {
     }
 }
 
+/// What evaluating needs of an isolate.
+struct Loading {
+    program: Arc<Program>,
+    shared: Rc<Shared>,
+    peer: Option<Persistent<Object<'static>>>,
+}
+
+impl Events {
+    /// In the order of [`EVENTS`].
+    pub(super) fn new([caught, resume, fire, forget]: [Kept; 4], context: Context) -> Self {
+        Self {
+            caught,
+            resume,
+            fire,
+            forget,
+            context,
+        }
+    }
+}
+
+/// Entries of the bootstrap script that every realm with timers and requests has.
+pub(super) const EVENTS: [&str; 4] = ["caught", "resume", "fire", "forget"];
+
+/// The bootstrap script of a realm with OC's globals; `first` tells its numbers from those of the
+/// isolate's other realm.
+pub(super) fn bootstrap<'js>(
+    ctx: &Ctx<'js>,
+    host: &Object<'js>,
+    (environment, first): (&str, u32),
+) -> rquickjs::Result<Object<'js>> {
+    host.set("environment", environment)?;
+    host.set("first", first)?;
+    scripts::prelude_function(ctx, "provider")?.call((host.clone(),))
+}
+
 fn evaluate_provider(
     ctx: &Ctx<'_>,
-    shared: &Rc<Shared>,
-    program: &Program,
+    loading: &Loading,
     call: CallId,
-) -> rquickjs::Result<Option<[Kept; 5]>> {
+) -> rquickjs::Result<Option<[Kept; 6]>> {
+    let Loading {
+        program, shared, ..
+    } = loading;
     scripts::prepare(ctx)?;
     let host = host::provider(ctx, shared)?;
-    let environment = serde_json::to_string(&program.environment).unwrap_or_default();
-    host.set("environment", environment)?;
     if !program.console {
         host.remove("console")?;
     }
-    let entries: Object<'_> = scripts::prelude_function(ctx, "provider")?.call((host,))?;
+    if let Some(peer) = &loading.peer {
+        host.set("peer", peer.clone().restore(ctx)?)?;
+    }
+    let environment = serde_json::to_string(&program.environment).unwrap_or_default();
+    let entries = bootstrap(ctx, &host, (&environment, 0))?;
     let script = program.provider.as_ref();
     let evaluated = script.map_or(Ok(()), |script| {
         scripts::evaluate(ctx, script, SourceText::Kept).map(drop)
@@ -110,14 +158,22 @@ fn evaluate_provider(
         function(&entries, "broken")?.call::<_, ()>((call, error))?;
         return Ok(None);
     }
-    let kept = |name| Ok::<_, rquickjs::Error>(Persistent::save(ctx, function(&entries, name)?));
-    Ok(Some([
-        kept("start")?,
-        kept("caught")?,
-        kept("resume")?,
-        kept("fire")?,
-        kept("forget")?,
-    ]))
+    let [caught, resume, fire, forget] = EVENTS;
+    let names = ["start", "proceed", caught, resume, fire, forget];
+    kept(ctx, &entries, names).map(Some)
+}
+
+/// Keeps entries of a bootstrap script.
+pub(super) fn kept<'js, const N: usize>(
+    ctx: &Ctx<'js>,
+    entries: &Object<'js>,
+    names: [&str; N],
+) -> rquickjs::Result<[Kept; N]> {
+    let functions: Vec<Kept> = names
+        .iter()
+        .map(|name| Ok(Persistent::save(ctx, function(entries, name)?)))
+        .collect::<rquickjs::Result<_>>()?;
+    functions.try_into().map_err(|_| rquickjs::Error::Unknown)
 }
 
 fn evaluate_view(
@@ -137,8 +193,7 @@ fn evaluate_view(
         function(&entries, "fail")?.call::<_, ()>((call, error))?;
         return Ok(None);
     }
-    let kept = |name| Ok::<_, rquickjs::Error>(Persistent::save(ctx, function(&entries, name)?));
-    Ok(Some([kept("render")?, kept("fail")?]))
+    kept(ctx, &entries, ["render", "fail"]).map(Some)
 }
 
 fn link<'js>(ctx: &Ctx<'js>, entries: &Object<'js>, view: &View) -> rquickjs::Result<()> {
@@ -152,12 +207,12 @@ fn link<'js>(ctx: &Ctx<'js>, entries: &Object<'js>, view: &View) -> rquickjs::Re
     function(entries, "link")?.call((&*view.key,))
 }
 
-fn function<'js>(entries: &Object<'js>, name: &str) -> rquickjs::Result<Function<'js>> {
+pub(super) fn function<'js>(entries: &Object<'js>, name: &str) -> rquickjs::Result<Function<'js>> {
     entries.get(name)
 }
 
-/// The error that a program's script threw; what the script cannot be blamed for stays an `Err`.
-fn thrown<'js>(
+/// The error that a script threw; what the script cannot be blamed for stays an `Err`.
+pub(super) fn thrown<'js>(
     ctx: &Ctx<'js>,
     shared: &Shared,
     outcome: rquickjs::Result<()>,

@@ -7,7 +7,7 @@
 use std::{cell::Cell, ffi::CString, fmt, ptr, rc::Rc, sync::Arc};
 
 use rquickjs::{
-    Ctx, TypedArray, Value,
+    Context, Ctx, TypedArray, Value,
     allocator::{Allocator, RustAllocator},
     qjs,
 };
@@ -110,6 +110,11 @@ pub(super) fn bytes_of(array: &TypedArray<'_, u8>) -> Vec<u8> {
     unsafe { array.as_bytes() }
         .map(<[u8]>::to_vec)
         .unwrap_or_default()
+}
+
+/// Whether `ctx` is of the realm of `context`.
+pub(super) fn is_realm(ctx: &Ctx<'_>, context: &Context) -> bool {
+    ctx.as_raw() == context.as_raw()
 }
 
 /// Takes ownership of a value that QuickJS returned.

@@ -75,6 +75,14 @@ impl Resident {
                     around.parts.slot.leave();
                 }
             }
+            Effect::Proceed(call) => {
+                if let Some((ticket, deadline)) = self.isolate.running(call) {
+                    around.parts.slot.enter(ticket, deadline);
+                    self.isolate.proceed(call);
+                    around.parts.slot.leave();
+                }
+            }
+            Effect::Discard => self.isolate.poison(),
             Effect::Exhausted(call) => {
                 self.settle(call, Err(Failure::Memory), &around.parts.slot);
                 self.isolate.poison();

@@ -13,6 +13,9 @@ static PRELUDES: LazyLock<Vec<(&'static str, Script)>> = LazyLock::new(|| {
     [
         ("realm", include_str!("js/realm.js")),
         ("provider", include_str!("js/provider.js")),
+        ("port", include_str!("js/port.js")),
+        ("plugins", include_str!("js/plugins.js")),
+        ("plugged", include_str!("js/plugged.js")),
         ("json", include_str!("js/json.js")),
         ("stream", include_str!("js/stream.js")),
         ("view", include_str!("js/view.js")),

@@ -7,7 +7,13 @@
   const requests = new Map();
   const streamSymbol = Symbol('stream');
   let processData;
-  let next = 1;
+  // Two realms of one isolate number their timers and requests, one odd and one even.
+  let next = host.first;
+
+  function number() {
+    next += 2;
+    return next;
+  }
 
   // ---- settling -------------------------------------------------------------------------------
 
@@ -123,7 +129,7 @@
   // `send(id)` hands the request over; false means that the call has too many open.
   function request(send) {
     return new Promise((resolve, reject) => {
-      const id = next++;
+      const id = number();
       requests.set(id, { owner: host.current(), resolve, reject });
       if (send(id)) return;
       requests.delete(id);
@@ -225,7 +231,7 @@
       baseUrl: input.baseUrl,
       env: input.env,
       params,
-      plugins: {},
+      plugins: plugged === undefined ? {} : plugged.of(input.name, input.version),
       renderComponent: renderOne,
       renderComponents: renderMany,
       requestHeaders: input.requestHeaders,
@@ -260,11 +266,21 @@
   }
 
   function start(id, input, rendered, first, envelope) {
-    const call = { id, done: false, rendered, first, envelope };
+    const call = { id, done: false, rendered, first, envelope, input };
     calls.set(id, call);
+    if (plugged === undefined || plugged.admits(id)) begin(call);
+  }
+
+  // Starts a call that waited for the plugins.
+  function proceed(id) {
+    const call = calls.get(id);
+    if (call !== undefined) begin(call);
+  }
+
+  function begin(call) {
     try {
       if (typeof processData !== 'function') throw new TypeError('processData is not a function');
-      const returned = processData(contextOf(call, input), (error, data) => settle(call, error, data));
+      const returned = processData(contextOf(call, call.input), (error, data) => settle(call, error, data));
       answeredBy(call, returned);
     } catch (error) {
       settle(call, error);
@@ -287,6 +303,7 @@
 
   function forget(id) {
     calls.delete(id);
+    plugged?.forget(id);
     for (const [key, timer] of timers) if (timer.owner === id) timers.delete(key);
     for (const [key, waiting] of requests) if (waiting.owner === id) requests.delete(key);
   }
@@ -330,7 +347,7 @@
         code: 'ERR_INVALID_ARG_TYPE',
       });
     }
-    const id = next++;
+    const id = number();
     const milliseconds = Number(delay);
     const wait = milliseconds >= 0 && milliseconds <= 2147483647 ? milliseconds : 1;
     if (!host.timer(id, wait)) throw new RangeError('too many timers');
@@ -421,5 +438,7 @@
   lazy('fetch', 'fetch');
   own('process', { env: JSON.parse(host.environment) });
 
-  return { loaded, broken, start, caught, resume, fire, forget };
+  const plugged = host.peer === undefined ? undefined : host.prelude('plugged')(host);
+
+  return { loaded, broken, start, proceed, caught, resume, fire, forget };
 });

@@ -16,6 +16,12 @@
     if (!standard.has(name)) delete globalThis[name];
   }
 
+  // Call sites would hand out the functions on the stack, those of other realms among them.
+  Error.prepareStackTrace = (_, sites) => sites;
+  const [site] = new Error('a call site').stack;
+  delete Object.getPrototypeOf(site).getFunction;
+  Error.prepareStackTrace = undefined;
+
   // These natives walk `length` elements without an interrupt point, holes included: a sparse array
   // or an array-like object would keep them busy for hours. Dense arrays end at the heap limit.
   const LONGEST = 2 ** 25;
