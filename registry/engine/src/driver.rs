@@ -4,10 +4,16 @@ use std::{fmt::Debug, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use bytes::Bytes;
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::{
-    conduct::Conduct, plugin::Plugin, script::Script, stream::ModelStream, template::TemplatePack,
+    conduct::Conduct,
+    frame::message::{micros, present},
+    plugin::Plugin,
+    script::Script,
+    stream::ModelStream,
+    template::TemplatePack,
 };
 
 /// Executes the programs of releases. Implementations pass the suite in `contract` (feature `testing`).
@@ -193,25 +199,36 @@ pub enum Answer {
 }
 
 /// A cookie as the component set it.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Cookie {
     /// Name.
     pub name: String,
     /// Any JSON value; none is `undefined`.
+    #[serde(
+        default,
+        skip_serializing_if = "Option::is_none",
+        deserialize_with = "present"
+    )]
     pub value: Option<Value>,
     /// Options as given (`maxAge` in ms, `path`, `httpOnly`, …), when given.
+    #[serde(
+        default,
+        skip_serializing_if = "Option::is_none",
+        deserialize_with = "present"
+    )]
     pub options: Option<Value>,
 }
 
 /// What a component did wrong, with what its caller is told.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", tag = "kind", content = "detail")]
 pub enum Failure {
     /// `require` of something that is not available.
     MissingDependencies(Vec<String>),
     /// The provider failed to load, threw, rejected, or called back with an error.
     Provider(ProviderError),
     /// The provider did not answer within the deadline or its CPU slice.
-    Timeout(Duration),
+    Timeout(#[serde(with = "micros")] Duration),
     /// The heap limit was reached.
     Memory,
     /// The view failed: an `Error` as `{"name","message","stack", own properties}`, or the value
@@ -224,13 +241,15 @@ pub enum Failure {
 }
 
 /// An error of a data provider, as OC's clients see it.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct ProviderError {
     /// `err.message`.
     pub message: Option<String>,
     /// `err.stack`.
     pub stack: Option<String>,
     /// `err` itself: own enumerable properties of an `Error`, or the value thrown.
+    #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "present")]
     pub original: Option<Value>,
     /// `Number(err.status)` when it is a number other than 0 and `NaN`.
     pub status: Option<f64>,
@@ -273,7 +292,8 @@ pub trait HostCalls: Debug + Send + Sync {
 }
 
 /// One item of `context.renderComponents`, parameters already merged.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(default)]
 pub struct NestedRender {
     /// Component name as the caller wrote it.
     pub name: String,

@@ -12,6 +12,7 @@ pub mod conduct;
 #[cfg(feature = "testing")]
 pub mod contract;
 pub mod driver;
+pub mod frame;
 pub mod plugin;
 pub mod quickjs;
 pub mod script;
