@@ -8,7 +8,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use crate::driver::Program;
+use crate::driver::{Failure, Limits, Outcome, Program};
 
 /// Suspension after the first strike; each further one doubles it.
 const SUSPENSION: Duration = Duration::from_millis(250);
@@ -76,6 +76,14 @@ impl Pass {
     /// The call is over and took `cpu`; `was_stopped`: it had not given its thread back.
     pub(crate) fn ended(&self, cpu: Duration, was_stopped: bool) {
         self.program.conduct.ended(cpu, was_stopped);
+    }
+
+    /// As [`Pass::ended`], with what the call brought.
+    pub(crate) fn settled(&self, outcome: &Outcome, limits: &Limits) {
+        // The sum of many short runs is no reason to stop one.
+        let was_stopped = matches!(outcome.result, Err(Failure::Timeout(_)))
+            && outcome.cpu >= limits.cpu_slice.mul_f64(0.9);
+        self.ended(outcome.cpu, was_stopped);
     }
 }
 

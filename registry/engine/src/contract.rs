@@ -22,7 +22,7 @@ pub mod view;
 
 /// Makes one test of each function of the contract.
 ///
-/// `$driver`: a function without arguments that answers `Arc<dyn Driver>`.
+/// `$driver`: an async function without arguments that answers `Arc<dyn Driver>`.
 #[macro_export]
 macro_rules! driver_contract {
     ($driver:expr) => {
@@ -134,7 +134,7 @@ macro_rules! driver_contract {
             $(
                 #[tokio::test]
                 async fn $name() {
-                    $crate::contract::$module::$name($driver()).await;
+                    $crate::contract::$module::$name($driver().await).await;
                 }
             )*
         }

@@ -55,6 +55,8 @@ pub struct DriverHealth {
     /// Threads that were given up because a script could not be stopped; each costs a core until
     /// the process ends.
     pub abandoned: usize,
+    /// Worker processes that ended and were replaced.
+    pub restarts: u64,
     /// Whether so many were given up that the node should be started again.
     pub is_exhausted: bool,
 }
@@ -78,6 +80,19 @@ pub struct Program {
     pub plugins: Arc<[Arc<Plugin>]>,
     /// How the program behaved so far; starts as `Conduct::default()`.
     pub conduct: Conduct,
+}
+
+impl Program {
+    /// Bytes of all scripts.
+    pub(crate) fn script_bytes(&self) -> usize {
+        let view = self.view.iter().flat_map(|view| {
+            let pack = &view.pack;
+            let runtimes = pack.runtimes.iter().map(|runtime| &runtime.script);
+            [&view.script, &pack.adapter].into_iter().chain(runtimes)
+        });
+        let scripts = self.provider.iter().chain(view);
+        scripts.map(|script| script.source.len()).sum()
+    }
 }
 
 /// A compiled view and the pack that renders it.
@@ -122,6 +137,20 @@ pub struct Call {
     pub host: Arc<dyn HostCalls>,
     /// Bounds of this call.
     pub limits: Limits,
+}
+
+impl Call {
+    /// A call that may ask for nothing: for programs that are made ready.
+    pub(crate) fn without_host(limits: Limits) -> Self {
+        Self {
+            entry: Entry::Data,
+            input: Bytes::new(),
+            envelope: None,
+            render_id: None,
+            host: Arc::new(NoHost),
+            limits,
+        }
+    }
 }
 
 /// Bounds of one call; each is a setting of the registry.
@@ -240,6 +269,14 @@ pub enum Failure {
     TooLarge(String),
 }
 
+impl Failure {
+    /// The failure of an answer that is longer than it may be.
+    pub(crate) fn too_long(bytes: usize, bytes_max: usize) -> Option<Self> {
+        let text = || format!("output of {bytes} bytes, {bytes_max} are allowed");
+        (bytes > bytes_max).then(|| Self::TooLarge(text()))
+    }
+}
+
 /// An error of a data provider, as OC's clients see it.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
@@ -289,6 +326,24 @@ pub trait HostCalls: Debug + Send + Sync {
 
     /// One line of `console` output; called only for programs with `console` on.
     fn console(&self, level: &str, line: &str);
+}
+
+/// Stands in where no call is: a program that is made ready may ask for nothing.
+#[derive(Debug)]
+pub(crate) struct NoHost;
+
+#[async_trait]
+impl HostCalls for NoHost {
+    async fn render(&self, items: Vec<NestedRender>) -> Vec<Result<String, String>> {
+        let refused = || Err("no request is being answered".to_owned());
+        items.iter().map(|_| refused()).collect()
+    }
+
+    async fn fetch(&self, _request: FetchRequest) -> Result<FetchResponse, String> {
+        Err("no request is being answered".to_owned())
+    }
+
+    fn console(&self, _level: &str, _line: &str) {}
 }
 
 /// One item of `context.renderComponents`, parameters already merged.

@@ -17,7 +17,7 @@
 //! | kind | id | header | bytes |
 //! |---|---|---|---|
 //! | 1 LOAD | program | [`message::Load`] | none |
-//! | 2 CALL | call | [`message::Begin`]: program, task, renderId, limits | the call's input |
+//! | 2 CALL | call | [`message::Begin`]: program, task, renderId, limits | the call's input, then its envelope |
 //! | 3 REPLY | host call | [`message::Reply`] | HTML of all results in order, or a fetched body |
 //! | 4 CANCEL | call | none: nobody waits for the answer | none |
 //! | 5 FORGET | program | none: the number is not used again | none |
@@ -30,8 +30,8 @@
 //! | 17 STARTED | call | none: JavaScript runs on its behalf from now on | none |
 //! | 18 DONE | call | [`message::Done`] | the model or the HTML |
 //! | 19 HOST | host call | [`message::HostCall`] | body of a fetch |
-//! | 20 CHUNK | call | none: a part of an answer that is told as it comes | the part |
-//! | 21 END | call | none: the last part was sent | none |
+//! | 20 CHUNK | call | none: a piece of a stream that DONE began | the piece; none ends the stream |
+//! | 21 END | call | none: the call asks nothing more, after a DONE with `open` | none |
 //! | 22 PAUSED | 0 | none: no JavaScript runs | none |
 //!
 //! Numbers are the sender's: programs and calls are numbered by the host, host calls by the
@@ -45,6 +45,7 @@
 //! runs that last long, and only those. DONE of that call ends the run, and so does PAUSED.
 
 pub mod message;
+pub(crate) mod outbox;
 
 use bytes::{Buf, Bytes, BytesMut};
 use serde::{Serialize, de::DeserializeOwned};

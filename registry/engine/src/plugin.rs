@@ -36,4 +36,12 @@ impl Plugin {
             with_context: false,
         }
     }
+
+    /// Whether it is the same module with the same options.
+    pub(crate) fn is_same(&self, other: &Self) -> bool {
+        self.name == other.name
+            && self.script.digest == other.script.digest
+            && self.options == other.options
+            && self.with_context == other.with_context
+    }
 }

@@ -16,6 +16,7 @@ mod isolate;
 mod load;
 mod natives;
 mod plugins;
+mod process;
 mod raw;
 mod resident;
 mod schedule;
@@ -41,9 +42,10 @@ use tokio::{
     time::Instant,
 };
 
-pub(crate) use self::raw::Bytecode;
+pub use self::process::{ProcessSettings, QuickJsProcessDriver};
+pub(crate) use self::{raw::Bytecode, slot::Work};
 use self::{
-    slot::{Job, Slot, Work},
+    slot::{Job, Slot},
     thread::{Parts, Worker},
 };
 use crate::conduct::Pass;
@@ -124,6 +126,14 @@ impl QuickJsDriver {
     ///
     /// [`StartError`]: no runtime, or no threads.
     pub fn start(settings: QuickJsSettings) -> Result<Self, StartError> {
+        let driver = Self::supervised(settings)?;
+        watchdog::start(&driver.pool).map_err(StartError::Thread)?;
+        Ok(driver)
+    }
+
+    /// As [`QuickJsDriver::start`], without looking after threads that are stuck: somebody else
+    /// ends this process.
+    pub(crate) fn supervised(settings: QuickJsSettings) -> Result<Self, StartError> {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         let threads = match settings.threads {
             // With one thread alone a script that blocks it would block all others.
@@ -142,15 +152,31 @@ impl QuickJsDriver {
         for lane in &pool.lanes {
             pool.spawn(lane).map_err(StartError::Thread)?;
         }
-        watchdog::start(&pool).map_err(StartError::Thread)?;
         Ok(Self { pool })
     }
 
+    /// Ticket of a call whose script has not paused for long.
+    pub(crate) fn long_run(&self) -> Option<u64> {
+        let lanes = &self.pool.lanes;
+        lanes.iter().find_map(|lane| lane.slot.load().long_run())
+    }
+
     async fn submit(&self, program: &Arc<Program>, work: Work) -> Result<Outcome, EngineError> {
+        let ticket = self.pool.tickets.fetch_add(1, Ordering::Relaxed) + 1;
+        self.execute(ticket, program, work).await
+    }
+
+    /// Executes a call under the caller's own number; never 0.
+    pub(crate) async fn execute(
+        &self,
+        ticket: u64,
+        program: &Arc<Program>,
+        work: Work,
+    ) -> Result<Outcome, EngineError> {
         let pass = Pass::take(program).map_err(EngineError::Suspended)?;
         let (reply, answer) = oneshot::channel();
         let job = Job {
-            ticket: self.pool.tickets.fetch_add(1, Ordering::Relaxed) + 1,
+            ticket,
             pass,
             work,
             submitted: Instant::now(),
@@ -183,6 +209,7 @@ impl Driver for QuickJsDriver {
         DriverHealth {
             queue_depth: self.pool.lanes.iter().map(|lane| lane.queue.len()).sum(),
             abandoned,
+            restarts: 0,
             is_exhausted: abandoned > 2 * self.pool.lanes.len(),
         }
     }

@@ -31,6 +31,15 @@ pub struct StreamWriter {
     abandoned: CancellationToken,
 }
 
+/// A stream that has not ended. Dropping it tells its reader that the rest will not come.
+#[derive(Debug)]
+pub(crate) struct OpenStream {
+    writer: StreamWriter,
+    /// Bytes that may still be written.
+    left: usize,
+    has_ended: bool,
+}
+
 // === impl ModelStream ===
 
 impl ModelStream {
@@ -83,5 +92,51 @@ impl StreamWriter {
     /// Is cancelled when the reader has gone away, or has read everything.
     pub fn abandoned(&self) -> CancellationToken {
         self.abandoned.clone()
+    }
+}
+
+// === impl OpenStream ===
+
+impl OpenStream {
+    /// `left`: bytes that may still be written.
+    pub(crate) fn new(writer: StreamWriter, left: usize) -> Self {
+        Self {
+            writer,
+            left,
+            has_ended: false,
+        }
+    }
+
+    /// Adds a piece; too long a stream ends. `most`: bytes allowed in all, for the message.
+    pub(crate) fn write(mut self, piece: impl Into<Bytes>, most: usize) -> Option<Self> {
+        let piece = piece.into();
+        if piece.len() > self.left {
+            self.end(Some(format!("Error: output is longer than {most} bytes")));
+            return None;
+        }
+        self.left -= piece.len();
+        self.writer.write(piece);
+        Some(self)
+    }
+
+    /// Ends the stream, with the text of an error when it could not be told to its end.
+    pub(crate) fn end(mut self, error: Option<String>) {
+        if let Some(error) = error {
+            self.writer.write(error);
+        }
+        self.has_ended = true;
+    }
+
+    /// Whether nobody reads the stream any more.
+    pub(crate) fn is_abandoned(&self) -> bool {
+        self.writer.abandoned.is_cancelled()
+    }
+}
+
+impl Drop for OpenStream {
+    fn drop(&mut self) {
+        if !self.has_ended {
+            self.writer.write("Error: component was stopped");
+        }
     }
 }

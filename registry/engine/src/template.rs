@@ -74,6 +74,22 @@ pub struct External {
     pub url: String,
 }
 
+// === impl TemplatePack ===
+
+impl TemplatePack {
+    /// Whether the scripts are the same.
+    pub(crate) fn is_same(&self, other: &Self) -> bool {
+        let is_same = |(one, other): (&Runtime, &Runtime)| {
+            one.module == other.module && one.script.digest == other.script.digest
+        };
+        self.template_type == other.template_type
+            && self.version == other.version
+            && self.adapter.digest == other.adapter.digest
+            && self.runtimes.len() == other.runtimes.len()
+            && self.runtimes.iter().zip(&other.runtimes).all(is_same)
+    }
+}
+
 // === impl Runtime ===
 
 impl Runtime {

@@ -12,7 +12,7 @@ use serde_json::json;
 
 ochre_engine::driver_contract!(crate::driver);
 
-fn driver() -> Arc<dyn Driver> {
+async fn driver() -> Arc<dyn Driver> {
     let settings = QuickJsSettings {
         threads: 2,
         ..QuickJsSettings::default()

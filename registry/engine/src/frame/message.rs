@@ -1,11 +1,16 @@
 //! Headers of frames, as JSON objects with the member names in camel case.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use crate::driver::{Cookie, EngineError, Failure, Limits, NestedRender};
+use crate::{
+    driver::{Cookie, EngineError, Entry, Failure, Limits, NestedRender, Program, View},
+    plugin::Plugin,
+    script::Script,
+    template::Runtime,
+};
 
 /// Version of the frames; a worker of another version is not used.
 pub const PROTOCOL: u32 = 1;
@@ -32,6 +37,23 @@ pub struct Load {
     pub environment: Map<String, Value>,
     /// Whether `console` of the provider is told with HOST.
     pub console: bool,
+    /// The registry's plugins: `context.plugins` of the provider.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub plugins: Vec<LoadPlugin>,
+}
+
+/// A plugin of the operator.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct LoadPlugin {
+    /// Name in `context.plugins`.
+    pub name: String,
+    /// The `CommonJS` module.
+    pub script: Source,
+    /// JSON text of an object.
+    pub options: String,
+    /// Whether `execute` gets the component and gives its function.
+    pub with_context: bool,
 }
 
 /// A classic script.
@@ -62,10 +84,19 @@ pub struct LoadPack {
     pub template_type: String,
     /// Its version.
     pub version: String,
-    /// The framework's runtime, or null; evaluated before the adapter.
-    pub runtime: Option<Source>,
+    /// What the adapter can `require`, in the order in which it is evaluated.
+    pub runtimes: Vec<LoadRuntime>,
     /// Our script: `crate::template::TemplatePack::adapter`.
     pub adapter: Source,
+}
+
+/// A module of a pack.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct LoadRuntime {
+    /// What it is required as.
+    pub module: String,
+    /// Its completion value is a function of `module`, `exports` and `require`.
+    pub script: Source,
 }
 
 /// Header of CALL.
@@ -79,6 +110,9 @@ pub struct Begin {
     /// `id` given to the model before it is rendered.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub render_id: Option<String>,
+    /// Bytes of [`crate::driver::Call::envelope`] at the end of the raw bytes, after the input.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub envelope: Option<usize>,
     /// Bounds of the call, counted from the arrival of the frame.
     pub limits: Bounds,
 }
@@ -135,6 +169,9 @@ pub struct Done {
     /// CPU time of the call.
     #[serde(with = "micros")]
     pub cpu: Duration,
+    /// The call may still ask the host; END tells when it will not any more.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub open: bool,
 }
 
 /// What the raw bytes of DONE are.
@@ -147,8 +184,10 @@ pub enum AnswerKind {
     Html,
     /// Nothing: the provider wants nothing rendered.
     Empty,
-    /// Nothing: CHUNKs follow, and END.
+    /// Nothing: CHUNKs follow, the last one of no bytes.
     Stream,
+    /// As `stream`; nothing could be encoded, and the one CHUNK is the error's text.
+    FailedStream,
 }
 
 /// [`EngineError`] as `{"kind": …, "detail": …}`.
@@ -247,6 +286,117 @@ pub enum RenderedItem {
     Html(usize),
     /// OC's `error` text.
     Error(String),
+}
+
+impl HostCall {
+    /// The call that asks.
+    pub fn call(&self) -> u32 {
+        match self {
+            Self::Render { call, .. } | Self::Fetch { call, .. } | Self::Console { call, .. } => {
+                *call
+            }
+        }
+    }
+}
+
+impl From<Entry> for Task {
+    fn from(entry: Entry) -> Self {
+        match entry {
+            Entry::Data => Self::Data,
+            Entry::Render => Self::Render,
+            Entry::DataAndRender => Self::DataAndRender,
+        }
+    }
+}
+
+impl From<&Script> for Source {
+    fn from(script: &Script) -> Self {
+        Self {
+            origin: script.origin.to_string(),
+            source: script.source.to_string(),
+        }
+    }
+}
+
+impl From<Source> for Script {
+    fn from(source: Source) -> Self {
+        Self::new(source.origin, source.source)
+    }
+}
+
+impl From<&Program> for Load {
+    fn from(program: &Program) -> Self {
+        Self {
+            label: program.label.to_string(),
+            digest: program.digest.to_string(),
+            provider: program.provider.as_ref().map(Source::from),
+            view: program.view.as_ref().map(LoadView::from),
+            environment: program.environment.clone(),
+            console: program.console,
+            plugins: program
+                .plugins
+                .iter()
+                .map(|plugin| LoadPlugin::from(&**plugin))
+                .collect(),
+        }
+    }
+}
+
+impl From<&Plugin> for LoadPlugin {
+    fn from(plugin: &Plugin) -> Self {
+        Self {
+            name: plugin.name.to_string(),
+            script: Source::from(&plugin.script),
+            options: plugin.options.to_string(),
+            with_context: plugin.with_context,
+        }
+    }
+}
+
+impl From<LoadPlugin> for Plugin {
+    fn from(plugin: LoadPlugin) -> Self {
+        Self {
+            name: plugin.name.into(),
+            // Told by the registry alone.
+            description: Arc::from(""),
+            script: plugin.script.into(),
+            options: plugin.options.into(),
+            with_context: plugin.with_context,
+        }
+    }
+}
+
+impl From<&Runtime> for LoadRuntime {
+    fn from(runtime: &Runtime) -> Self {
+        Self {
+            module: runtime.module.to_string(),
+            script: Source::from(&runtime.script),
+        }
+    }
+}
+
+impl From<LoadRuntime> for Runtime {
+    fn from(runtime: LoadRuntime) -> Self {
+        Self {
+            module: runtime.module.into(),
+            script: runtime.script.into(),
+        }
+    }
+}
+
+impl From<&View> for LoadView {
+    fn from(view: &View) -> Self {
+        Self {
+            script: Source::from(&view.script),
+            key: view.key.to_string(),
+            pack: LoadPack {
+                template_type: view.pack.template_type.to_string(),
+                version: view.pack.version.to_string(),
+                runtimes: view.pack.runtimes.iter().map(LoadRuntime::from).collect(),
+                adapter: Source::from(&view.pack.adapter),
+            },
+        }
+    }
 }
 
 impl From<Limits> for Bounds {

@@ -2,19 +2,14 @@
 
 use std::{sync::Arc, time::Duration};
 
-use async_trait::async_trait;
 use rquickjs::{Persistent, Value};
 use serde_json::Value as Json;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use super::streaming::OpenStream;
 use crate::{
-    driver::{
-        Answer, Cookie, Failure, FetchRequest, FetchResponse, HostCalls, Limits, NestedRender,
-        Outcome,
-    },
-    stream::ModelStream,
+    driver::{Answer, Cookie, Failure, FetchRequest, HostCalls, Limits, NestedRender, Outcome},
+    stream::{ModelStream, OpenStream},
 };
 
 /// Name of a call within its isolate.
@@ -122,12 +117,12 @@ impl Running {
     /// Turns the result into what the caller gets.
     pub(super) fn outcome(&mut self, result: Result<Answer, Failure>) -> Outcome {
         let too_large = match (self.overflow, &result) {
-            (Some(what), _) => Some(what.to_owned()),
+            (Some(what), _) => Some(Failure::TooLarge(what.to_owned())),
             (None, Ok(answer)) => too_long(answer, self.limits.output_bytes),
             (None, Err(_)) => None,
         };
         let result = match too_large {
-            Some(what) => Err(Failure::TooLarge(what)),
+            Some(failure) => Err(failure),
             None => result,
         };
         Outcome {
@@ -139,14 +134,14 @@ impl Running {
     }
 }
 
-fn too_long(answer: &Answer, bytes_max: usize) -> Option<String> {
+fn too_long(answer: &Answer, bytes_max: usize) -> Option<Failure> {
     let bytes = match answer {
         Answer::Model(model) => model.len(),
         Answer::Html(html) => html.len(),
         // Measured as it is written.
         Answer::Stream(_) | Answer::Empty => 0,
     };
-    (bytes > bytes_max).then(|| format!("output of {bytes} bytes, {bytes_max} are allowed"))
+    Failure::too_long(bytes, bytes_max)
 }
 
 /// What JavaScript asked for; carried out when it has returned.
@@ -185,22 +180,4 @@ pub(super) enum Effect {
 /// Parses JSON that JavaScript wrote; what is nested too deeply is `null`.
 pub(super) fn json(text: &str) -> Json {
     serde_json::from_str(text).unwrap_or(Json::Null)
-}
-
-/// Stands in where no call is: a program that is made ready may ask for nothing.
-#[derive(Debug)]
-pub(super) struct NoHost;
-
-#[async_trait]
-impl HostCalls for NoHost {
-    async fn render(&self, items: Vec<NestedRender>) -> Vec<Result<String, String>> {
-        let refused = || Err("no request is being answered".to_owned());
-        items.iter().map(|_| refused()).collect()
-    }
-
-    async fn fetch(&self, _request: FetchRequest) -> Result<FetchResponse, String> {
-        Err("no request is being answered".to_owned())
-    }
-
-    fn console(&self, _level: &str, _line: &str) {}
 }

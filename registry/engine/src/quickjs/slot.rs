@@ -35,7 +35,7 @@ pub(super) struct Job {
 
 /// What to do with a program.
 #[derive(Debug)]
-pub(super) enum Work {
+pub(crate) enum Work {
     Call(Call),
     /// Only make it ready.
     Warm,
@@ -105,10 +105,7 @@ impl Slot {
         if let Some(waiting) = waiting {
             self.in_flight.fetch_sub(1, Ordering::Relaxed);
             if let Ok(outcome) = &answer {
-                // The sum of many short runs is no reason to stop one.
-                let was_stopped = matches!(outcome.result, Err(Failure::Timeout(_)))
-                    && outcome.cpu >= waiting.limits.cpu_slice.mul_f64(0.9);
-                waiting.pass.ended(outcome.cpu, was_stopped);
+                waiting.pass.settled(outcome, &waiting.limits);
             }
             // A caller that has gone away needs no answer.
             let _ = waiting.reply.send(answer);
@@ -135,6 +132,12 @@ impl Slot {
     pub(super) fn is_blocked(&self) -> bool {
         self.stuck_at.load(Ordering::Acquire) != 0
             && self.elapsed() > self.entered_at.load(Ordering::Relaxed) + BLOCKED_AFTER
+    }
+
+    /// Ticket of the call that is blocked.
+    pub(super) fn long_run(&self) -> Option<u64> {
+        let ticket = self.running.load(Ordering::Relaxed);
+        self.is_blocked().then_some(ticket)
     }
 
     fn elapsed(&self) -> u64 {

@@ -10,53 +10,17 @@ use super::{
 };
 use crate::{
     driver::{Answer, Failure},
-    stream::{ModelStream, StreamWriter},
+    stream::{ModelStream, OpenStream},
 };
-
-/// A stream that has not ended. Dropping it tells its reader that the rest will not come.
-#[derive(Debug)]
-pub(super) struct OpenStream {
-    writer: StreamWriter,
-    /// Bytes that may still be written.
-    left: usize,
-    has_ended: bool,
-}
-
-// === impl OpenStream ===
-
-impl OpenStream {
-    /// Ends the stream, with the text of an error when it could not be told to its end.
-    pub(super) fn end(mut self, error: Option<String>) {
-        if let Some(error) = error {
-            self.writer.write(error);
-        }
-        self.has_ended = true;
-    }
-}
-
-impl Drop for OpenStream {
-    fn drop(&mut self) {
-        if !self.has_ended {
-            self.writer.write("Error: component was stopped");
-        }
-    }
-}
 
 // === impl Running ===
 
 impl Running {
     /// Adds a piece to the call's stream; too long a stream ends.
     fn write(&mut self, piece: String) {
-        let Some(mut stream) = self.stream.take() else {
-            return;
-        };
-        if piece.len() > stream.left {
-            let most = self.limits.output_bytes;
-            return stream.end(Some(format!("Error: output is longer than {most} bytes")));
-        }
-        stream.left -= piece.len();
-        stream.writer.write(piece);
-        self.stream = Some(stream);
+        let most = self.limits.output_bytes;
+        let stream = self.stream.take();
+        self.stream = stream.and_then(|stream| stream.write(piece, most));
     }
 }
 
@@ -114,10 +78,6 @@ fn begin(shared: &Shared, call: CallId, first: String) {
     writer.write(first);
     shared.push(Effect::Streamed(call, reader, writer.abandoned()));
     shared.with_call(call, |running| {
-        running.stream = Some(OpenStream {
-            writer,
-            left,
-            has_ended: false,
-        });
+        running.stream = Some(OpenStream::new(writer, left));
     });
 }

@@ -9,13 +9,13 @@ use tokio::{
 };
 
 use super::{
-    call::{CallId, Effect, NoHost, Running},
+    call::{CallId, Effect, Running},
     isolate::{Handed, Isolate},
     resident::{Event, Reply, Resident, Surroundings},
     schedule::{Due, Schedule},
     slot::{Job, Slot, Work},
 };
-use crate::driver::{Answer, EngineError, Failure, HostCalls, Limits, Outcome, Program};
+use crate::driver::{Answer, EngineError, Failure, HostCalls, Limits, NoHost, Outcome, Program};
 
 /// How many calls may pass before the heaps are added up again.
 const EVICT_EVERY: u64 = 64;

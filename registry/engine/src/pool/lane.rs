@@ -1,0 +1,128 @@
+//! A place for one worker, and the calls that wait for it.
+
+use std::{
+    collections::VecDeque,
+    sync::{Arc, Mutex},
+};
+
+use arc_swap::ArcSwapOption;
+use tokio::time::Instant;
+
+use super::{calls::Job, lock, worker::Worker};
+use crate::driver::EngineError;
+
+/// How many waiting calls a worker counts for whose script has not paused for long.
+const BLOCKED: usize = 1_000_000;
+
+/// One of the places of a pool. Its worker changes when it dies.
+#[derive(Debug)]
+pub(super) struct Lane {
+    worker: ArcSwapOption<Worker>,
+    waiting: Mutex<VecDeque<Box<Job>>>,
+    queue: usize,
+}
+
+impl Lane {
+    /// `queue`: most calls that wait here.
+    pub(super) fn new(queue: usize) -> Self {
+        Self {
+            worker: ArcSwapOption::empty(),
+            waiting: Mutex::default(),
+            queue,
+        }
+    }
+
+    pub(super) fn worker(&self) -> Option<Arc<Worker>> {
+        self.worker.load_full()
+    }
+
+    pub(super) fn holds(&self, worker: &Arc<Worker>) -> bool {
+        let held = self.worker.load();
+        held.as_ref().is_some_and(|held| Arc::ptr_eq(held, worker))
+    }
+
+    /// Puts another worker here, and gives it what waits.
+    pub(super) fn set_worker(&self, worker: Option<Arc<Worker>>) {
+        self.worker.store(worker);
+        self.pump();
+    }
+
+    pub(super) fn queue_depth(&self) -> usize {
+        lock(&self.waiting).len()
+    }
+
+    /// Calls that are here, in comparison to other lanes.
+    pub(super) fn load(&self) -> usize {
+        let worker = self.worker.load();
+        let calls = worker.as_ref().map_or(BLOCKED, |worker| {
+            let blocked = if worker.is_blocked() { BLOCKED } else { 0 };
+            worker.in_flight() + blocked
+        });
+        calls + self.queue_depth()
+    }
+
+    /// Gives a call to the worker, or lets it wait for one, or refuses it.
+    pub(super) fn submit(&self, job: Box<Job>) {
+        // Held while the worker is asked, so that a place that becomes free is not missed.
+        let mut waiting = lock(&self.waiting);
+        let job = if waiting.is_empty() {
+            match self.begin(job) {
+                Ok(()) => return,
+                Err(job) => job,
+            }
+        } else {
+            job
+        };
+        // What was in a worker already had its place.
+        if waiting.len() < self.queue || job.is_repeated {
+            waiting.push_back(job);
+        } else {
+            drop(waiting);
+            job.refuse(EngineError::Overloaded);
+        }
+    }
+
+    /// Gives waiting calls to the worker, as many as it takes.
+    pub(super) fn pump(&self) {
+        let mut waiting = lock(&self.waiting);
+        while let Some(job) = waiting.pop_front() {
+            if let Err(job) = self.begin(job) {
+                waiting.push_front(job);
+                return;
+            }
+        }
+    }
+
+    /// Refuses what is late, or waits for nobody.
+    pub(super) fn drop_late(&self) {
+        let mut waiting = lock(&self.waiting);
+        let now = Instant::now();
+        for _ in 0..waiting.len() {
+            let Some(job) = waiting.pop_front() else {
+                return;
+            };
+            match job.refusal(now) {
+                Some(error) => job.refuse(error),
+                None => waiting.push_back(job),
+            }
+        }
+    }
+
+    /// Refuses all that waits.
+    pub(super) fn refuse_all(&self) {
+        for job in std::mem::take(&mut *lock(&self.waiting)) {
+            job.refuse(EngineError::Crashed);
+        }
+    }
+
+    fn begin(&self, job: Box<Job>) -> Result<(), Box<Job>> {
+        if let Some(error) = job.refusal(Instant::now()) {
+            job.refuse(error);
+            return Ok(());
+        }
+        match &*self.worker.load() {
+            Some(worker) => worker.begin(job),
+            None => Err(job),
+        }
+    }
+}
