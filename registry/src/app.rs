@@ -8,10 +8,7 @@ use std::{
 };
 
 use ochre_cdn_sync::{Feed, Lookup, Watch};
-use ochre_engine::{
-    driver::Driver,
-    quickjs::{QuickJsDriver, StartError},
-};
+use ochre_engine::driver::Driver;
 use ochre_model::{Clock, SystemClock, Version};
 use ochre_store::{Backend, Catalog, ComponentStore, OpenError};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
@@ -21,6 +18,7 @@ use crate::{
     auth::Authenticator,
     directory::{self, DescribeParts, Directory},
     discovery::Discovery,
+    drivers,
     egress::Egress,
     externals::Externals,
     metrics::Metrics,
@@ -70,7 +68,7 @@ pub enum BuildError {
     Store(#[source] Box<OpenError>),
     /// The engine cannot be started.
     #[error("JavaScript engine cannot be started")]
-    Engine(#[from] StartError),
+    Engine(#[from] drivers::StartError),
     /// The HTTP client of `fetch` cannot be built.
     #[error("HTTP client cannot be built")]
     Egress(#[from] reqwest::Error),
@@ -136,8 +134,9 @@ impl App {
         // In this order: the first poll may write already what other registries have published.
         let gate = WriteGate::test(&store).await;
         let replica = replicate(&store, &settings, (&tasks, &stop)).await;
+        let driver = drivers::start(&settings.engine).await?;
         let built = (store, clock, metrics, gate);
-        let parts = assemble(&settings, (&replica, &plugins), built)?;
+        let parts = assemble(&settings, (&replica, &plugins, driver), built)?;
         let task_parts = TaskParts {
             watch: replica.watch.clone(),
             feed: replica.watch.feed().clone(),
@@ -234,10 +233,30 @@ fn new_packs(settings: &Settings, store: &ComponentStore) -> Packs {
     Packs::new(store.clone(), settings.templates.clone(), &url)
 }
 
+fn new_assets(
+    settings: &Settings,
+    replica: &Replica,
+    store: &ComponentStore,
+    metrics: &Arc<Metrics>,
+) -> Assets {
+    Assets::new(
+        (
+            store.clone(),
+            Arc::clone(&replica.catalog),
+            replica.lookup.clone(),
+        ),
+        (
+            settings.cache.assets.as_u64(),
+            settings.storage.retry_timeout,
+        ),
+        Arc::clone(metrics),
+    )
+}
+
 /// Puts the use-cases together.
 fn assemble(
     settings: &Settings,
-    (replica, plugins): (&Replica, &Plugins),
+    (replica, plugins, driver): (&Replica, &Plugins, Arc<dyn Driver>),
     (store, clock, metrics, gate): (ComponentStore, Arc<dyn Clock>, Arc<Metrics>, Arc<WriteGate>),
 ) -> Result<Parts, BuildError> {
     let packs = Arc::new(new_packs(settings, &store));
@@ -247,7 +266,6 @@ fn assemble(
         plugins,
         &metrics,
     )));
-    let driver: Arc<dyn Driver> = Arc::new(QuickJsDriver::start(settings.engine.quickjs_driver())?);
     let render_parts = RenderParts {
         watch: replica.watch.clone(),
         lookup: replica.lookup.clone(),
@@ -259,18 +277,7 @@ fn assemble(
     };
     let options = render_options(settings, store.kind())?;
     let renderer = Arc::new(Renderer::new(render_parts, options));
-    let assets = Arc::new(Assets::new(
-        (
-            store.clone(),
-            Arc::clone(&replica.catalog),
-            replica.lookup.clone(),
-        ),
-        (
-            settings.cache.assets.as_u64(),
-            settings.storage.retry_timeout,
-        ),
-        Arc::clone(&metrics),
-    ));
+    let assets = Arc::new(new_assets(settings, replica, &store, &metrics));
     let publisher = Publisher::new(
         PublisherParts {
             store: store.clone(),

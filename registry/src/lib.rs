@@ -9,6 +9,7 @@ pub mod auth;
 pub mod body;
 pub mod directory;
 pub mod discovery;
+pub mod drivers;
 pub mod egress;
 pub mod error;
 pub mod externals;

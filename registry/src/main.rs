@@ -5,7 +5,7 @@ use std::{net::SocketAddr, path::PathBuf, process::ExitCode};
 use clap::{Parser, Subcommand};
 use ochre_registry::{
     app::{self, App},
-    plugins,
+    drivers, plugins,
     settings::{self, Settings},
     telemetry::{self, Chain},
     template_command,
@@ -65,8 +65,20 @@ enum TemplateCommand {
     },
 }
 
+fn main() -> ExitCode {
+    let mut arguments = std::env::args_os().skip(1);
+    if arguments
+        .next()
+        .is_some_and(|first| first == drivers::WORKER_COMMAND)
+    {
+        // Neither settings nor logs: a worker has nothing but what it is sent.
+        return ochre_engine::worker::run(arguments);
+    }
+    node()
+}
+
 #[tokio::main]
-async fn main() -> ExitCode {
+async fn node() -> ExitCode {
     let arguments = Arguments::parse();
     let settings = match settings::load(arguments.config.as_deref(), environment()) {
         Ok(mut settings) => {

@@ -33,6 +33,7 @@ pub struct Metrics {
     publish_aborted: IntCounter,
     driver_queue_depth: IntGauge,
     driver_abandoned: IntGauge,
+    worker_restarts: IntCounterVec,
     integrity_failures: IntCounter,
     catalog_age: IntGauge,
     catalog_components: IntGauge,
@@ -103,6 +104,10 @@ impl Metrics {
                 .gauge("ochre_driver_queue_depth: Calls that wait for the JavaScript engine")?,
             driver_abandoned: families
                 .gauge("ochre_driver_abandoned_threads: Engine threads given up as stuck")?,
+            worker_restarts: families.counters(
+                "ochre_engine_worker_restarts_total: Worker processes that ended and were replaced",
+                &["driver"],
+            )?,
             catalog_age: families
                 .gauge("ochre_catalog_age_seconds: Time since the manifest was last read")?,
             catalog_components: families.gauge("ochre_catalog_components: Components known")?,
@@ -173,6 +178,12 @@ impl Metrics {
         let gauge = |value: usize| i64::try_from(value).unwrap_or(i64::MAX);
         self.driver_queue_depth.set(gauge(health.queue_depth));
         self.driver_abandoned.set(gauge(health.abandoned));
+    }
+
+    /// How many worker processes of a driver were replaced since the node started.
+    pub fn workers_observed(&self, driver: &'static str, restarts: u64) {
+        let counter = self.worker_restarts.with_label_values(&[driver]);
+        counter.inc_by(restarts.saturating_sub(counter.get()));
     }
 
     /// What the node knows of the catalog.

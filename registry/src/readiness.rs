@@ -82,7 +82,7 @@ impl Readiness {
         }
         let is_exhausted = self.driver.health().is_exhausted;
         if is_exhausted {
-            reasons.push("components blocked too many engine threads: restart the node".to_owned());
+            reasons.push("the JavaScript engine has no worker left: restart the node".to_owned());
         }
         if !status.loaded {
             reasons.push("the shared manifest was not read yet".to_owned());
@@ -120,6 +120,9 @@ impl Readiness {
     /// Puts what the node knows of itself into the metrics.
     pub fn observe(&self, metrics: &Metrics) {
         metrics.driver_observed(self.driver.health());
+        for (driver, health) in self.driver.healths() {
+            metrics.workers_observed(driver, health.restarts);
+        }
         let catalog = self.watch.catalog().load();
         let age = self
             .age(self.watch.status().last_success_ms)

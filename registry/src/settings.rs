@@ -15,7 +15,7 @@ use ochre_store::StoreSettings;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-pub use engine::{EngineSettings, QuickJsSettings};
+pub use engine::{EngineSettings, Isolation, QuickJsSettings};
 pub use http::{HttpSettings, OC_VERSION};
 pub use source::{SettingsError, load};
 

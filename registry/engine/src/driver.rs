@@ -45,6 +45,11 @@ pub trait Driver: Debug + Send + Sync {
 
     /// How the driver is doing.
     fn health(&self) -> DriverHealth;
+
+    /// How each driver is doing that this one is made of, by name.
+    fn healths(&self) -> Vec<(&'static str, DriverHealth)> {
+        vec![(self.name(), self.health())]
+    }
 }
 
 /// The state of a driver at one moment.

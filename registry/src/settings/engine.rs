@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use bytesize::ByteSize;
-use ochre_engine::{driver::Limits, quickjs};
+use ochre_engine::{driver::Limits, pool::WorkerExecutable, quickjs};
 use serde::{Deserialize, Serialize};
 
 /// `[engine]`.
@@ -26,20 +26,36 @@ pub struct EngineSettings {
     pub headers: usize,
     /// Most fetches of one call.
     pub fetches: usize,
+    /// Where components are executed.
+    pub isolation: Isolation,
     /// The QuickJS driver.
     pub quickjs: QuickJsSettings,
+}
+
+/// Where the QuickJS driver executes components.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Isolation {
+    /// In worker processes, which are killed when a script cannot be stopped.
+    #[default]
+    Process,
+    /// On threads of the node.
+    Thread,
 }
 
 /// `[engine.quickjs]`.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct QuickJsSettings {
-    /// Engine threads; 0 means one for each core.
+    /// Engine threads, each in a worker process of its own if components are isolated by processes;
+    /// 0 means one for each core.
     pub threads: usize,
     /// Calls that may wait for an engine thread; more are answered 503.
     pub queue: usize,
     /// Bytes that the heaps of all components may hold together.
     pub heap: ByteSize,
+    /// Resident memory of one worker process; one that holds more is replaced.
+    pub worker_memory: ByteSize,
 }
 
 // === impl EngineSettings ===
@@ -69,6 +85,16 @@ impl EngineSettings {
             limits: self.call_limits(),
         }
     }
+
+    /// What the QuickJS driver is started with when it works in processes of `executable`.
+    pub fn quickjs_processes(&self, executable: WorkerExecutable) -> quickjs::ProcessSettings {
+        let memory = self.quickjs.worker_memory.as_u64();
+        quickjs::ProcessSettings {
+            engine: self.quickjs_driver(),
+            memory_bytes: usize::try_from(memory).unwrap_or(usize::MAX),
+            executable,
+        }
+    }
 }
 
 impl Default for EngineSettings {
@@ -81,6 +107,7 @@ impl Default for EngineSettings {
             output: ByteSize::mib(10),
             headers: 64,
             fetches: 20,
+            isolation: Isolation::default(),
             quickjs: QuickJsSettings::default(),
         }
     }
@@ -92,6 +119,7 @@ impl Default for QuickJsSettings {
             threads: 0,
             queue: 1_024,
             heap: ByteSize::mib(256),
+            worker_memory: ByteSize::mib(512),
         }
     }
 }
