@@ -8,7 +8,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-use crate::driver::{Failure, Limits, Outcome, Program};
+use crate::{
+    driver::{Failure, Limits, Outcome, Program},
+    router::Placement,
+};
 
 /// Suspension after the first strike; each further one doubles it.
 const SUSPENSION: Duration = Duration::from_millis(250);
@@ -40,6 +43,8 @@ pub struct Conduct {
     /// After a suspension one call is let in alone, until it ended by itself.
     is_on_probation: AtomicBool,
     has_probe: AtomicBool,
+    /// Which driver executes the program, when there are several.
+    pub(crate) placement: Placement,
 }
 
 /// Leave for one call of a program.

@@ -1,9 +1,10 @@
 //! Executes the JavaScript of components.
 //!
 //! Read [`driver`] first: the one trait through which the registry runs data providers and views.
-//! [`quickjs`] is the embedded implementation, [`template`] holds what renders each template
-//! type, [`script`] the source texts, [`plugin`] what an operator adds, [`stream`] answers told
-//! piece by piece. `contract` (feature `testing`) is the suite that every driver passes.
+//! [`quickjs`] is the embedded implementation, [`router`] decides which of several drivers executes
+//! a program, [`template`] holds what renders each template type, [`script`] the source texts,
+//! [`plugin`] what an operator adds, [`stream`] answers told piece by piece. `contract` (feature
+//! `testing`) is the suite that every driver passes.
 //!
 //! Nothing here knows HTTP, the store or the catalog: what a running component may ask of the
 //! registry comes as [`driver::HostCalls`].
@@ -16,6 +17,7 @@ pub mod frame;
 pub mod plugin;
 pub mod pool;
 pub mod quickjs;
+pub mod router;
 pub mod script;
 pub mod stream;
 pub mod template;
