@@ -168,10 +168,19 @@ pub async fn circular_model_is_told_as_v8_does(driver: Tested) {
     let expected = "TypeError: Converting circular structure to JSON\n    \
                     --> starting at object with constructor 'A'\n    \
                     |     property 'b' -> object with constructor 'Array'\n    \
-                    |     ...\n    \
+                    |     index 0 -> object with constructor 'Object'\n    \
                     |     property 'c' -> object with constructor 'Object'\n    \
                     --- property 'd' closes the circle";
     assert_eq!(not_serializable(&driver, deep).await, expected);
+    let deeper = "(() => { const o = {}; o.a = { b: { c: { d: { e: o } } } }; return o; })()";
+    let expected = "TypeError: Converting circular structure to JSON\n    \
+                    --> starting at object with constructor 'Object'\n    \
+                    |     property 'a' -> object with constructor 'Object'\n    \
+                    |     property 'b' -> object with constructor 'Object'\n    \
+                    |     ...\n    \
+                    |     property 'd' -> object with constructor 'Object'\n    \
+                    --- property 'e' closes the circle";
+    assert_eq!(not_serializable(&driver, deeper).await, expected);
 }
 
 pub async fn big_integer_in_the_model_is_told_as_v8_does(driver: Tested) {

@@ -54,7 +54,7 @@
     const line = ({ key, parent, value }) =>
       `\n    |     ${named(key, parent)} -> object with constructor '${constructorOf(value)}'`;
     text += `\n    --> starting at object with constructor '${constructorOf(chain[closing.from].value)}'`;
-    const near = Math.min(chain.length, closing.from + 2);
+    const near = Math.min(chain.length, closing.from + 3);
     for (let index = closing.from + 1; index < near; index++) text += line(chain[index]);
     if (chain.length > near + 1) text += '\n    |     ...';
     for (let index = Math.max(near, chain.length - 1); index < chain.length; index++) text += line(chain[index]);
