@@ -53,7 +53,7 @@ pub trait Driver: Debug + Send + Sync {
 }
 
 /// The state of a driver at one moment.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct DriverHealth {
     /// Calls that wait for a thread or process.
     pub queue_depth: usize,

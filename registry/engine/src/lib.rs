@@ -1,7 +1,7 @@
 //! Executes the JavaScript of components.
 //!
 //! Read [`driver`] first: the one trait through which the registry runs data providers and views.
-//! [`quickjs`] is the embedded implementation, [`router`] decides which of several drivers executes
+//! [`quickjs`] is the embedded implementation, [`node`] the one in processes of Node, [`router`] decides which of several drivers executes
 //! a program, [`template`] holds what renders each template type, [`script`] the source texts,
 //! [`plugin`] what an operator adds, [`stream`] answers told piece by piece. `contract` (feature
 //! `testing`) is the suite that every driver passes.
@@ -14,6 +14,7 @@ pub mod conduct;
 pub mod contract;
 pub mod driver;
 pub mod frame;
+pub mod node;
 pub mod plugin;
 pub mod pool;
 pub mod quickjs;

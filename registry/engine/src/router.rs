@@ -144,10 +144,13 @@ impl Driver for Router {
             return quickjs;
         };
         let node = node.health();
+        // Without its workers a node can do what needs none of them.
+        let is_node_first = self.settings.choice == Choice::Node;
         DriverHealth {
             queue_depth: quickjs.queue_depth + node.queue_depth,
             abandoned: quickjs.abandoned + node.abandoned,
-            is_exhausted: quickjs.is_exhausted || node.is_exhausted,
+            restarts: quickjs.restarts + node.restarts,
+            is_exhausted: quickjs.is_exhausted || (is_node_first && node.is_exhausted),
         }
     }
 }

@@ -52,10 +52,10 @@ pub async fn timers_run_and_can_be_cleared(driver: Tested) {
     let program = providing(
         "(context, callback) => {
           const seen = [];
-          setTimeout((x) => seen.push(x), 2, 'two');
+          setTimeout((x) => seen.push(x), 40, 'two');
           setTimeout(() => seen.push('one'), 1).unref();
           clearTimeout(setTimeout(() => seen.push('cleared'), 3));
-          setTimeout(() => callback(null, seen), 20);
+          setTimeout(() => callback(null, seen), 80);
         }",
     );
     assert_eq!(model(&driver, &program).await, json!(["one", "two"]));

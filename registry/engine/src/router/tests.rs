@@ -10,7 +10,7 @@ use crate::{
     conduct::Conduct,
     driver::{Answer, Entry, FetchRequest, FetchResponse, HostCalls, Limits, NestedRender, View},
     script::Script,
-    template,
+    template::TemplatePack,
 };
 
 /// A driver that counts its calls, each of which takes as long as it says.
@@ -45,6 +45,7 @@ impl Driver for Counting {
         DriverHealth {
             queue_depth: 1,
             abandoned: 0,
+            restarts: 0,
             is_exhausted: false,
         }
     }
@@ -151,36 +152,33 @@ async fn what_only_node_can_do_is_executed_there() {
     }
 }
 
-#[tokio::test]
-async fn view_of_a_heavy_framework_is_rendered_by_node() {
-    let drivers = drivers([1, 1], Choice::Auto, &[]);
-    let mut react = program("1");
-    let mut pack = template::TemplatePack {
-        template_type: "oc-template-react".into(),
+fn with_view(template_type: &str) -> Program {
+    let pack = TemplatePack {
+        template_type: template_type.into(),
         version: "1.0.0".into(),
-        runtime: None,
+        runtimes: Vec::new(),
         adapter: Script::new("adapter", ""),
-        externals: Vec::new(),
+        files: Vec::new(),
     };
-    let script = Script::new("template.js", "");
-    let view = |pack| View {
-        script: script.clone(),
+    let view = View {
+        script: Script::new("template.js", ""),
         key: "key".into(),
         pack: Arc::new(pack),
     };
-    react.view = Some(view(pack));
-    assert_eq!(drivers.call(react, 1).await, (0, 1));
+    Program {
+        view: Some(view),
+        ..program("1")
+    }
+}
 
-    pack = template::TemplatePack {
-        template_type: "oc-template-es6".into(),
-        version: "1.0.0".into(),
-        runtime: None,
-        adapter: Script::new("adapter", ""),
-        externals: Vec::new(),
-    };
-    let mut es6 = program("1");
-    es6.view = Some(view(pack));
-    assert_eq!(drivers.call(es6, 1).await, (1, 1));
+#[tokio::test]
+async fn view_of_a_heavy_framework_is_rendered_by_node() {
+    let drivers = drivers([1, 1], Choice::Auto, &[]);
+    assert_eq!(
+        drivers.call(with_view("oc-template-react"), 1).await,
+        (0, 1)
+    );
+    assert_eq!(drivers.call(with_view("oc-template-es6"), 1).await, (1, 1));
 }
 
 #[tokio::test]

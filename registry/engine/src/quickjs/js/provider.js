@@ -107,7 +107,8 @@
   function stackOf(error) {
     const stack = read(error, 'stack');
     if (typeof stack !== 'string') return undefined;
-    if (!(error instanceof Error)) return stack;
+    // V8's stacks begin with the error itself.
+    if (host.isV8 || !(error instanceof Error)) return stack;
     return `${text(error)}\n${stack}`;
   }
 
@@ -371,6 +372,8 @@
   // ---- globals ----------------------------------------------------------------------------------
 
   function require(path) {
+    const found = host.require?.(String(path));
+    if (found !== undefined) return found.exports;
     throw { code: 'DEPENDENCY_MISSING_FROM_REGISTRY', missing: [path] };
   }
 

@@ -1,5 +1,6 @@
 // Makes a fresh realm offer ECMAScript alone, without natives that could loop for ever unseen.
-(function () {
+// `more`: globals that an engine of another kind offers too; its natives can be stopped.
+(function (more) {
   'use strict';
   const standard = new Set(
     (
@@ -13,7 +14,7 @@
     ).split(' '),
   );
   for (const name of Object.getOwnPropertyNames(globalThis)) {
-    if (!standard.has(name)) delete globalThis[name];
+    if (!standard.has(name) && !more?.includes(name)) delete globalThis[name];
   }
 
   // Call sites would hand out the functions on the stack, those of other realms among them.
@@ -37,10 +38,11 @@
     Object.defineProperty(owner, name, { value: guarded, writable: true, configurable: true });
   };
   const own = (array) => (array == null ? 0 : array.length);
+  // Takes the square of the length for a run of combining marks.
+  guard(String.prototype, 'normalize', String.prototype.normalize, own, 100_000);
+  if (more !== undefined) return;
   const names =
     'concat copyWithin flat flatMap join reverse shift slice sort splice toLocaleString toString unshift';
   for (const name of names.split(' ')) guard(Array.prototype, name, Array.prototype[name], own);
-  // Takes the square of the length for a run of combining marks.
-  guard(String.prototype, 'normalize', String.prototype.normalize, own, 100_000);
   guard(String, 'raw', String.raw, (_, [strings]) => strings?.raw?.length);
 });

@@ -19,7 +19,8 @@
     }
     result.name = String(error.name);
     result.message = String(error.message);
-    result.stack = `${String(error)}\n${String(error.stack)}`;
+    // V8's stacks begin with the error itself.
+    result.stack = host.isV8 ? String(error.stack) : `${String(error)}\n${String(error.stack)}`;
     return result;
   }
 

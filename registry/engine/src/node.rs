@@ -1,0 +1,260 @@
+//! Node processes, for programs that require modules, need what only Node has, or render slowly
+//! elsewhere.
+//!
+//! [`NodeDriver`] runs workers of a [`WorkerPool`]. The scripts in `node/js` are given to Node as
+//! its program (`boot.js` starts the others); they make a realm for each provider and each view
+//! and run in them the same scripts as the embedded engine (`quickjs/js`), so that components see
+//! the same things. A realm is no boundary for who means harm: what holds is that a worker has a
+//! cleared environment, no credentials and, where Node can, no files but those of its modules.
+
+mod installation;
+mod modules;
+mod scripts;
+
+use std::{
+    collections::BTreeSet,
+    path::{Path, PathBuf},
+    process::Command,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::{Duration, Instant},
+};
+
+use async_trait::async_trait;
+use tokio::{runtime::Handle, sync::OnceCell, time::timeout};
+
+pub use self::{
+    installation::{FindError, Installation},
+    modules::Dependency,
+};
+use crate::{
+    driver::{Call, Driver, DriverHealth, EngineError, Limits, Outcome, Program},
+    pool::{PoolError, PoolSettings, WorkerExecutable, WorkerKind, WorkerPool},
+};
+
+/// Calls that one worker has at a time, those that wait for the registry included.
+const IN_FLIGHT: usize = 64;
+
+/// Time after workers could not be started in which it is not tried again.
+const RETRY_AFTER: Duration = Duration::from_secs(5);
+
+/// Name in metrics and logs.
+const NAME: &str = "node";
+
+/// How Node is used.
+#[derive(Clone, Debug)]
+pub struct NodeSettings {
+    /// Worker processes beside a spare one; 0 means one for each core, and at least two.
+    pub workers: usize,
+    /// Calls that may wait for a worker; more are refused.
+    pub queue: usize,
+    /// Resident bytes of one worker; one that holds more is replaced.
+    pub memory_bytes: usize,
+    /// Folder of the `node_modules` that components may require from.
+    pub modules: PathBuf,
+    /// Packages and core modules that components may require, as OC's `dependencies` has them.
+    pub dependencies: BTreeSet<String>,
+    /// Further files and folders that modules may read; `*` for all, and to write and start
+    /// processes too.
+    pub readable: Vec<String>,
+    /// Limits of programs that are made ready without a call.
+    pub limits: Limits,
+}
+
+/// Executes programs in Node processes, which are started with the first program.
+#[derive(Clone, Debug)]
+pub struct NodeDriver {
+    shared: Arc<Shared>,
+    runtime: Handle,
+}
+
+#[derive(Debug)]
+struct Shared {
+    kind: Arc<NodeKind>,
+    pool_settings: PoolSettings,
+    pool: OnceCell<WorkerPool>,
+    /// When the workers could not be started.
+    failed: Mutex<Option<Instant>>,
+}
+
+/// How workers are started.
+#[derive(Debug)]
+struct NodeKind {
+    node: Installation,
+    executable: WorkerExecutable,
+    settings: NodeSettings,
+}
+
+// === impl NodeDriver ===
+
+impl NodeDriver {
+    /// Prepares to start workers; what components ask of the registry is carried out on `runtime`.
+    ///
+    /// `executable`: starts each worker so that it ends with this process.
+    pub fn new(
+        node: Installation,
+        executable: WorkerExecutable,
+        settings: NodeSettings,
+        runtime: Handle,
+    ) -> Self {
+        let pool_settings = PoolSettings {
+            workers: settings.workers,
+            in_flight: IN_FLIGHT,
+            queue: settings.queue,
+            memory_bytes: settings.memory_bytes,
+            limits: settings.limits,
+        };
+        let kind = Arc::new(NodeKind {
+            node,
+            executable,
+            settings,
+        });
+        let shared = Arc::new(Shared {
+            kind,
+            pool_settings,
+            pool: OnceCell::new(),
+            failed: Mutex::default(),
+        });
+        Self { shared, runtime }
+    }
+
+    /// Starts the workers, unless they run, and waits until they are ready.
+    ///
+    /// # Errors
+    ///
+    /// [`PoolError`].
+    pub async fn start(&self) -> Result<(), PoolError> {
+        let shared = Arc::clone(&self.shared);
+        // A task of its own: a caller that goes away must not end what others wait for.
+        let starting = self
+            .runtime
+            .spawn(async move { shared.start().await.map(drop) });
+        starting.await.unwrap_or(Err(PoolError::NotReady))
+    }
+
+    /// The workers, within the time that a call has.
+    async fn pool(&self, within: Duration) -> Result<&WorkerPool, EngineError> {
+        if let Some(pool) = self.shared.pool.get() {
+            return Ok(pool);
+        }
+        if self.shared.has_just_failed() {
+            return Err(EngineError::Crashed);
+        }
+        let started = timeout(within, self.start()).await;
+        match started {
+            Ok(Ok(())) => self.shared.pool.get().ok_or(EngineError::Crashed),
+            Ok(Err(error)) => {
+                let error = &error as &dyn std::error::Error;
+                tracing::error!(error, "Node workers could not be started");
+                Err(EngineError::Crashed)
+            }
+            Err(_) => Err(EngineError::Overloaded),
+        }
+    }
+}
+
+#[async_trait]
+impl Driver for NodeDriver {
+    fn name(&self) -> &'static str {
+        NAME
+    }
+
+    async fn warm(&self, program: &Arc<Program>) -> Result<(), EngineError> {
+        let within = self.shared.pool_settings.limits.deadline;
+        self.pool(within).await?.warm(program).await
+    }
+
+    async fn call(&self, program: &Arc<Program>, call: Call) -> Result<Outcome, EngineError> {
+        let pool = self.pool(call.limits.deadline).await?;
+        pool.call(program, call).await
+    }
+
+    fn health(&self) -> DriverHealth {
+        let pool = self.shared.pool.get();
+        pool.map(WorkerPool::health).unwrap_or_default()
+    }
+}
+
+// === impl Shared ===
+
+impl Shared {
+    async fn start(&self) -> Result<&WorkerPool, PoolError> {
+        let kind = Arc::clone(&self.kind);
+        let start = || WorkerPool::start(kind, self.pool_settings);
+        let started = self.pool.get_or_try_init(start).await;
+        if started.is_err() {
+            *self.failed() = Some(Instant::now());
+        }
+        started
+    }
+
+    fn has_just_failed(&self) -> bool {
+        self.failed()
+            .is_some_and(|failed| failed.elapsed() < RETRY_AFTER)
+    }
+
+    fn failed(&self) -> MutexGuard<'_, Option<Instant>> {
+        self.failed.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+// === impl NodeKind ===
+
+impl NodeKind {
+    /// The permissions of Node: the files of its modules are all that a worker may touch.
+    fn permissions(&self) -> Vec<String> {
+        let readable = &self.settings.readable;
+        let Some(switch) = self.node.permission_switch() else {
+            return Vec::new();
+        };
+        if readable.iter().any(|path| path == "*") {
+            return Vec::new();
+        }
+        let modules = self.settings.modules.join("node_modules");
+        let folder = |path: &Path| format!("--allow-fs-read={}/*", path.display());
+        let mut arguments = vec![
+            switch.to_owned(),
+            "--allow-worker".to_owned(),
+            folder(&modules),
+        ];
+        let further = readable
+            .iter()
+            .map(|path| format!("--allow-fs-read={path}"));
+        arguments.extend(further);
+        arguments
+    }
+}
+
+impl WorkerKind for NodeKind {
+    fn name(&self) -> &'static str {
+        NAME
+    }
+
+    fn command(&self) -> Command {
+        let settings = &self.settings;
+        // The pool has to be first: a heap that is full ends the process without a word.
+        let heap_mib = 2 * settings.memory_bytes / (1024 * 1024);
+        let mut command = self.executable.relay(self.node.path());
+        command
+            .arg(format!("--max-old-space-size={heap_mib}"))
+            .arg("--no-warnings")
+            .args(self.permissions());
+        if settings.dependencies.is_empty() {
+            // Our own realm needs no code from texts; the realms of components may have it.
+            command.arg("--disallow-code-generation-from-strings");
+        }
+        if settings.modules.is_dir() {
+            command.current_dir(&settings.modules);
+        }
+        command.arg("-e").arg(scripts::program(
+            &settings.modules,
+            &settings.dependencies,
+            settings.memory_bytes,
+        ));
+        command
+    }
+
+    fn is_contained(&self) -> bool {
+        // Modules may talk to anyone.
+        self.settings.dependencies.is_empty()
+    }
+}

@@ -1,0 +1,315 @@
+// One program: the realms of its provider and its view, made when a call needs them first.
+(function (parts) {
+  'use strict';
+  const { require, script, natives, modules, wire, call: { providerError, shortened, parsed } } = parts;
+  const vm = require('vm');
+  const EMPTY = vm.constants?.DONT_CONTEXTIFY;
+  const CONSOLE_LENGTH_MAX = 8 * 1024;
+  // What Node's realms have and the embedded engine's do not; OC has them too.
+  const MORE_GLOBALS = ['Intl', 'WebAssembly'];
+  const packs = new Map();
+
+  // The scripts of template packs are shared by all programs.
+  function packScript({ origin, source }) {
+    const key = `${origin}\n${source}`;
+    if (!packs.has(key)) packs.set(key, new vm.Script(source, { filename: origin }));
+    return packs.get(key);
+  }
+
+  function evaluate(realm, { origin, source }) {
+    let compiled;
+    try {
+      compiled = new vm.Script(source, { filename: origin });
+    } catch (error) {
+      // Node puts the place and the line before what is usual.
+      const [place] = String(error.stack).split('\n');
+      error.stack = `${error}\n    at ${place}`;
+      throw error;
+    }
+    compiled.runInContext(realm.context, { displayErrors: false });
+  }
+
+  // Frames of ours and of Node tell nobody anything, and paths of this machine are nobody's business.
+  function frames(stack) {
+    const kept = stack.split('\n').filter((line) => !/^\s+at (?:.*\()?(?:ochre:|\[eval|node:)/.test(line));
+    return modules.hidden(kept.join('\n'));
+  }
+
+  function newRealm() {
+    const context = EMPTY === undefined ? vm.createContext() : vm.createContext(EMPTY);
+    script('realm').runInContext(context)(MORE_GLOBALS);
+    const tools = vm.runInContext('({ parse: JSON.parse, bytes: (length) => new Uint8Array(length) })', context);
+    return { context, ...tools };
+  }
+
+  class Release {
+    #program;
+    #tools;
+    #provider = undefined;
+    #view = undefined;
+    #isProven = false;
+    #calls = new Map();
+    #timers = new Map();
+
+    // `tools`: what `worker.js` offers to all programs.
+    constructor(program, tools) {
+      this.#program = program;
+      this.#tools = tools;
+    }
+
+    get isIdle() {
+      return this.#calls.size === 0;
+    }
+
+    // Drops the realms; the next call makes them again.
+    unload() {
+      this.#provider = undefined;
+      this.#view = undefined;
+      this.#isProven = false;
+    }
+
+    begin(call, input, envelope) {
+      this.#calls.set(call.id, call);
+      this.#enter(call, () => this.#start(call, input, envelope));
+      if (this.#calls.has(call.id)) call.expiry = setTimeout(() => this.#expire(call), call.limits.deadline / 1000);
+    }
+
+    // Nobody waits for the answer any more.
+    cancel(call) {
+      this.#forget(call);
+    }
+
+    // An answer of the registry to what the call asked.
+    resume(call, request, ok, text) {
+      call.closed();
+      if (!this.#calls.has(call.id)) return;
+      this.#enter(call, () => this.#provider.resume(request, ok, ok ? this.#provider.parse(text) : text));
+      this.settled(call);
+    }
+
+    resumeFetch(call, request, head, body) {
+      call.closed();
+      if (!this.#calls.has(call.id)) return;
+      const { parse, bytes, resume } = this.#provider;
+      const parts = parse(wire.json(head));
+      parts.body = bytes(body.length);
+      body.copy(parts.body);
+      this.#enter(call, () => resume(request, true, parts));
+      this.settled(call);
+    }
+
+    // An error that reached the process: of a floating promise, or thrown where nobody caught it.
+    caught(call, error, isThrown) {
+      if (this.#provider !== undefined) this.#enter(call, () => this.#provider.caught(call.id, error, isThrown));
+      else this.#tools.fail(call, { kind: 'provider', detail: { message: 'script failed' } });
+      this.settled(call);
+    }
+
+    #enter(call, work) {
+      this.#tools.run(call, () => {
+        try {
+          work();
+        } catch (error) {
+          if (this.#provider === undefined) throw error;
+          this.#provider.caught(call.id, error, true);
+        }
+      });
+    }
+
+    #start(call, input, envelope) {
+      const { task } = call;
+      const needsProvider = task === 'data' || task === 'dataAndRender' || (task === 'warm' && this.#program.provider != null);
+      const needsView = task === 'render' || task === 'dataAndRender' || (task === 'warm' && this.#program.view != null);
+      if (needsProvider && !this.#loadProvider(call)) return;
+      if (needsView && !this.#loadView(call)) return;
+      if (task === 'warm') this.#tools.answer(call, 'empty');
+      else if (task === 'render') this.#render(call, input);
+      else this.#provide(call, [input, envelope], task === 'dataAndRender');
+    }
+
+    #provide(call, [input, envelope], isRendered) {
+      const isFirst = !this.#isProven;
+      this.#isProven = true;
+      this.#provider.start(call.id, this.#provider.parse(input), isRendered, isFirst, envelope);
+    }
+
+    #render(call, input) {
+      let model;
+      try {
+        model = this.#view.parse(input);
+      } catch (error) {
+        this.#view.fail(call.id, error);
+        return;
+      }
+      this.#view.render(call.id, call.renderId, model);
+    }
+
+    #loadProvider(call) {
+      if (this.#provider !== undefined) return true;
+      const realm = newRealm();
+      const { console, environment, provider } = this.#program;
+      const host = { ...this.#hostOf(realm), environment: JSON.stringify(environment) };
+      if (!console) delete host.console;
+      const entries = script('provider').runInContext(realm.context)(host);
+      try {
+        evaluate(realm, provider);
+        entries.loaded();
+      } catch (error) {
+        entries.broken(call.id, error);
+        return false;
+      }
+      this.#provider = { ...realm, ...entries };
+      return true;
+    }
+
+    #loadView(call) {
+      if (this.#view !== undefined) return true;
+      const realm = newRealm();
+      const { key, pack, script: view } = this.#program.view;
+      const entries = script('view').runInContext(realm.context)(this.#viewHost());
+      try {
+        for (const { module, script: runtime } of pack.runtimes) {
+          entries.define(module, packScript(runtime).runInContext(realm.context));
+        }
+        entries.prepare(packScript(pack.adapter).runInContext(realm.context));
+        evaluate(realm, view);
+        entries.link(key);
+      } catch (error) {
+        entries.fail(call.id, error);
+        return false;
+      }
+      this.#view = { ...realm, ...entries };
+      return true;
+    }
+
+    #viewHost() {
+      const { answer, fail } = this.#tools;
+      return {
+        isV8: true,
+        escapeHtml: natives.escapeHtml,
+        outOfMemory: () => false,
+        exhausted: () => {},
+        html: (id, html) => answer(this.#calls.get(id), 'html', html),
+        empty: (id) => answer(this.#calls.get(id), 'empty'),
+        viewFailed: (id, text) => {
+          const error = text === undefined ? null : parsed(text);
+          if (typeof error?.stack === 'string') error.stack = frames(error.stack);
+          fail(this.#calls.get(id), { kind: 'view', detail: error });
+        },
+      };
+    }
+
+    #hostOf(realm) {
+      const { answer, fail, tell } = this.#tools;
+      const needsModules = modules.isRequiredBy(this.#program.provider.source);
+      return {
+        ...natives.nativesOf(realm),
+        isV8: true,
+        outOfMemory: () => false,
+        exhausted: () => {},
+        current: () => this.#tools.current()?.id ?? 0,
+        prelude: (name) => {
+          if (needsModules && Object.hasOwn(natives.own, name)) return natives.own[name];
+          return script(name).runInContext(realm.context);
+        },
+        require: (name) => modules.find(name),
+        answer: (id, model) => answer(this.#calls.get(id), 'model', model),
+        deliver: (id, model) => this.#view.render(id, this.#calls.get(id)?.renderId, model),
+        unserializable: (id, text) => fail(this.#calls.get(id), { kind: 'notSerializable', detail: shortened(text) }),
+        missing: (id, paths) =>
+          fail(this.#calls.get(id), { kind: 'missingDependencies', detail: Array.from(paths, shortened) }),
+        fail: (id, message, stack, original, status) => {
+          const told = stack === undefined ? undefined : frames(stack);
+          fail(this.#calls.get(id), { kind: 'provider', detail: providerError(message, told, original, status) });
+        },
+        streamed: (id, first) => this.#tools.stream(this.#calls.get(id), 'stream', first),
+        piece: (id, text) => this.#tools.piece(this.#calls.get(id), text),
+        ended: (id, error) => this.#tools.endStream(this.#calls.get(id), error),
+        unstreamable: (id, error) => {
+          const call = this.#calls.get(id);
+          this.#tools.stream(call, 'failedStream', error);
+          this.#tools.endStream(call);
+        },
+        header: (id, name, value) => this.#calls.get(id)?.setHeader(name, value),
+        cookie: (id, name, value, options) => this.#calls.get(id)?.setCookie(name, value, options),
+        console: (level, line) => {
+          const call = this.#tools.current();
+          if (call !== undefined) tell(call, { kind: 'console', call: call.id, level, line: line.slice(0, CONSOLE_LENGTH_MAX) });
+        },
+        timer: (id, milliseconds) => this.#setTimer(id, milliseconds),
+        clearTimer: (id) => this.#clearTimer(id),
+        render: (request, items) => this.#askRender(request, items),
+        fetch: (request, head, body) => this.#askFetch(request, head, body),
+      };
+    }
+
+    #askRender(request, items) {
+      const call = this.#tools.current();
+      if (call === undefined || wire.isDeep(items) || !call.mayHandOver(items.length) || !call.mayOpen()) return false;
+      const header = `{"kind":"render","call":${call.id},"items":${wire.wellFormed(items)}}`;
+      this.#tools.ask(call, request, header);
+      return true;
+    }
+
+    #askFetch(request, [method, url, redirect, ...flat], body) {
+      const call = this.#tools.current();
+      if (call === undefined || !call.mayFetch() || !call.mayHandOver(body?.length ?? 0) || !call.mayOpen()) return false;
+      const headers = [];
+      for (let at = 0; at + 1 < flat.length; at += 2) headers.push([flat[at], flat[at + 1]]);
+      const header = { kind: 'fetch', call: call.id, method, url, headers, redirect, hasBody: body != null };
+      this.#tools.ask(call, request, wire.json(header), body ?? undefined);
+      return true;
+    }
+
+    #setTimer(id, milliseconds) {
+      const call = this.#tools.current();
+      if (call === undefined || !this.#calls.has(call.id) || !call.mayOpen()) return false;
+      const timeout = setTimeout(() => {
+        this.#timers.delete(id);
+        call.closed();
+        this.#enter(call, () => this.#provider.fire(id));
+        this.settled(call);
+      }, milliseconds);
+      this.#timers.set(id, { timeout, call });
+      return true;
+    }
+
+    #clearTimer(id) {
+      const timer = this.#timers.get(id);
+      if (timer === undefined) return;
+      if (!timer.call.mayClear()) throw new RangeError('too many timers are cleared without a pause');
+      clearTimeout(timer.timeout);
+      this.#timers.delete(id);
+      timer.call.closed();
+    }
+
+    // The call is over once it is answered and nothing of it is open.
+    settled(call) {
+      if (call.isAnswered && !call.isOpen) this.#forget(call);
+    }
+
+    #expire(call) {
+      const { deadline } = call.limits;
+      this.#tools.fail(call, { kind: 'timeout', detail: deadline });
+      this.#tools.endStream(call, `Error: timeout (${deadline / 1000}ms)`);
+      this.#forget(call);
+    }
+
+    #forget(call) {
+      clearTimeout(call.expiry);
+      if (!this.#calls.delete(call.id)) return;
+      // Most calls never had anything open.
+      if (call.wasOpen || !call.isAnswered) {
+        for (const [id, timer] of this.#timers) {
+          if (timer.call !== call) continue;
+          clearTimeout(timer.timeout);
+          this.#timers.delete(id);
+        }
+        this.#provider?.forget(call.id);
+      }
+      this.#tools.ended(call);
+    }
+  }
+
+  return { Release };
+});

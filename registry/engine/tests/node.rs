@@ -1,0 +1,177 @@
+//! The Node driver passes the contract, and survives what only it can meet.
+#![expect(clippy::unwrap_used, reason = "test code")]
+
+use std::{collections::BTreeSet, fs, path::PathBuf, sync::Arc, time::Duration};
+
+use ochre_engine::{
+    contract::fixture::{Tested, call, context, execute, failure_of, model, outcome, providing},
+    driver::{Driver, EngineError, Entry, Failure, Limits},
+    node::{Installation, NodeDriver, NodeSettings},
+    pool::WorkerExecutable,
+};
+use serde_json::json;
+use tokio::runtime::Handle;
+
+ochre_engine::driver_contract!(crate::driver);
+
+/// Node has to be on the `PATH`.
+async fn driver() -> Tested {
+    started(settings()).await
+}
+
+fn settings() -> NodeSettings {
+    NodeSettings {
+        workers: 2,
+        queue: 1_024,
+        memory_bytes: 384 * 1024 * 1024,
+        modules: PathBuf::from("/nowhere"),
+        dependencies: BTreeSet::new(),
+        readable: Vec::new(),
+        limits: Limits::default(),
+    }
+}
+
+async fn started(settings: NodeSettings) -> Tested {
+    let node = Installation::find(None).await.unwrap();
+    let driver = NodeDriver::new(node, executable(), settings, Handle::current());
+    driver.start().await.unwrap();
+    Arc::new(driver)
+}
+
+fn executable() -> WorkerExecutable {
+    WorkerExecutable::new(env!("CARGO_BIN_EXE_engine-worker"), &[])
+}
+
+/// Modules that wait outside of JavaScript, which no call can be told from by order alone.
+async fn with_modules(dependencies: &[&str]) -> Tested {
+    let dependencies = dependencies.iter().map(ToString::to_string).collect();
+    started(NodeSettings {
+        dependencies,
+        ..settings()
+    })
+    .await
+}
+
+#[tokio::test]
+async fn workers_start_with_the_first_call() {
+    let node = Installation::find(None).await.unwrap();
+    let driver = NodeDriver::new(node, executable(), settings(), Handle::current());
+    assert_eq!(driver.health().queue_depth, 0);
+    let tested: Tested = Arc::new(driver);
+
+    let program = providing("(context, callback) => callback(null, { started: true })");
+    let models = (0..4).map(|_| model(&tested, &program));
+
+    for model in futures::future::join_all(models).await {
+        assert_eq!(model, json!({ "started": true }));
+    }
+}
+
+#[tokio::test]
+async fn worker_that_cannot_be_started_fails_its_calls() {
+    let node = Installation::find(None).await.unwrap();
+    let nobody = WorkerExecutable::new("/nowhere/worker", &[]);
+    let driver = NodeDriver::new(node, nobody, settings(), Handle::current());
+    let program = providing("(context, callback) => callback(null, {})");
+    for _ in 0..2 {
+        let call = call(Entry::Data, &context(&json!({})));
+        let outcome = driver.call(&program, call).await;
+        assert!(matches!(outcome, Err(EngineError::Crashed)), "{outcome:?}");
+    }
+}
+
+#[tokio::test]
+async fn locales_are_there() {
+    let program = providing(
+        "(context, callback) => callback(null, [
+          (1234567.891).toLocaleString('de-DE'), new Intl.PluralRules('ar').select(2),
+          new Date(0).toLocaleDateString('en-GB', { timeZone: 'UTC' }),
+        ])",
+    );
+    let expected = json!(["1.234.567,891", "two", "01/01/1970"]);
+    assert_eq!(model(&driver().await, &program).await, expected);
+}
+
+#[tokio::test]
+async fn calls_that_wait_for_modules_are_told_apart() {
+    let driver = with_modules(&["timers", "fs"]).await;
+    let program = providing(
+        "(context, callback) => {
+          const { id } = context.params;
+          require('timers').setTimeout(async () => {
+            await null;
+            if (id % 2) throw new Error('failed ' + id);
+            const html = await context.renderComponent('c' + id);
+            require('fs').readFile('/', () => callback(null, { html }));
+          }, 20 - id);
+        }",
+    );
+    let calls = (0..20).map(|id| outcome(&driver, &program, json!({ "id": id })));
+    for (id, outcome) in futures::future::join_all(calls)
+        .await
+        .into_iter()
+        .enumerate()
+    {
+        let told = format!("{:?}", outcome.result);
+        let expected = if id % 2 == 1 {
+            format!("failed {id}")
+        } else {
+            format!("<c{id}>")
+        };
+        assert!(told.contains(&expected), "{id}: {told}");
+    }
+}
+
+#[tokio::test]
+async fn classes_are_those_of_the_modules() {
+    let driver = with_modules(&["buffer", "crypto"]).await;
+    let program = providing(
+        "(context, callback) => {
+          const hash = require('crypto').createHash('sha1').update(Buffer.from('a')).digest();
+          callback(null, [Buffer.isBuffer(hash), Buffer === require('buffer').Buffer, hash instanceof Buffer]);
+        }",
+    );
+    assert_eq!(model(&driver, &program).await, json!([true, true, true]));
+}
+
+#[tokio::test]
+async fn stacks_hold_no_path_of_the_modules() {
+    let folder = std::env::temp_dir().join(format!("ochre-modules-{}", std::process::id()));
+    let package = folder.join("node_modules/throws");
+    fs::create_dir_all(&package).unwrap();
+    let script = "module.exports = () => { throw new Error('from a module'); };";
+    fs::write(package.join("index.js"), script).unwrap();
+    let driver = started(NodeSettings {
+        modules: folder.clone(),
+        dependencies: BTreeSet::from(["throws".to_owned()]),
+        ..settings()
+    })
+    .await;
+
+    let failure =
+        failure_of(outcome(&driver, &providing("() => require('throws')()"), json!({})).await);
+
+    fs::remove_dir_all(&folder).unwrap();
+    let Failure::Provider(error) = failure else {
+        panic!("{failure:?}");
+    };
+    let stack = error.stack.unwrap();
+    assert!(stack.contains("node_modules/throws/index.js"), "{stack}");
+    assert!(!stack.contains("ochre-modules"), "{stack}");
+}
+
+#[tokio::test]
+async fn worker_that_is_stuck_is_replaced() {
+    let driver = driver().await;
+    let mut stuck = call(Entry::Data, &context(&json!({})));
+    stuck.limits.cpu_slice = Duration::from_millis(200);
+    stuck.limits.deadline = Duration::from_secs(3);
+    let native = providing("() => { [].indexOf.call({ length: 2 ** 53 - 1 }, 1); }");
+
+    let failure = failure_of(execute(&driver, &native, stuck).await);
+
+    assert!(matches!(failure, Failure::Timeout(_)), "{failure:?}");
+    let program = providing("(context, callback) => callback(null, { well: true })");
+    assert_eq!(model(&driver, &program).await, json!({ "well": true }));
+    assert!(driver.health().restarts > 0);
+}
