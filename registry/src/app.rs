@@ -290,12 +290,7 @@ fn assemble(
         },
         settings.publish.clone(),
     );
-    let discovery = Discovery::new(
-        replica.watch.clone(),
-        Arc::clone(&releases),
-        Arc::clone(&renderer),
-        (settings.discovery.clone(), settings.http.oc_version.clone()),
-    );
+    let discovery = discovery(settings, replica, (&releases, &renderer));
     let (directory, ui) = pages(
         settings,
         replica,
@@ -323,6 +318,20 @@ fn assemble(
         authenticator: Arc::new(Authenticator::new(&settings.auth)),
         gate,
     })
+}
+
+fn discovery(
+    settings: &Settings,
+    replica: &Replica,
+    (releases, renderer): (&Arc<Releases>, &Arc<Renderer>),
+) -> Discovery {
+    let discovery = Discovery::new(
+        replica.watch.clone(),
+        Arc::clone(releases),
+        Arc::clone(renderer),
+        (settings.discovery.clone(), settings.http.oc_version.clone()),
+    );
+    discovery.with_dependencies(drivers::dependencies(&settings.engine))
 }
 
 /// What the pages list, and the pages.

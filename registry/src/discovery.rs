@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use futures::{StreamExt, stream};
 use ochre_cdn_sync::Watch;
+use ochre_engine::node::Dependency;
 use ochre_model::ComponentId;
 use serde_json::{Map, Value, json};
 use time::{OffsetDateTime, macros::format_description};
@@ -28,6 +29,7 @@ pub struct Discovery {
     renderer: Arc<Renderer>,
     settings: DiscoverySettings,
     oc_version: String,
+    dependencies: Vec<Dependency>,
 }
 
 /// What a list is to hold.
@@ -55,7 +57,20 @@ impl Discovery {
             renderer,
             settings,
             oc_version,
+            dependencies: Vec::new(),
         }
+    }
+
+    /// Tells what components may require.
+    #[must_use]
+    pub fn with_dependencies(mut self, dependencies: Vec<Dependency>) -> Self {
+        self.dependencies = dependencies;
+        self
+    }
+
+    /// What components may require, in the order of the settings.
+    pub fn dependencies(&self) -> &[Dependency] {
+        &self.dependencies
     }
 
     /// The switches of `[discovery]`.

@@ -4,6 +4,7 @@
 
 mod engine;
 mod http;
+mod node;
 mod source;
 
 use std::{collections::BTreeMap, time::Duration};
@@ -17,6 +18,7 @@ use serde_json::Value;
 
 pub use engine::{EngineSettings, Isolation, QuickJsSettings};
 pub use http::{HttpSettings, OC_VERSION};
+pub use node::{DriverChoice, NodeSettings};
 pub use source::{SettingsError, load};
 
 use crate::{
@@ -207,6 +209,7 @@ impl Settings {
         for (key, value) in [
             ("http.workers", self.http.workers),
             ("engine.quickjs.threads", self.engine.quickjs.threads),
+            ("engine.node.workers", self.engine.node.workers),
         ] {
             if value > THREADS_MAX {
                 problems.push(format!("`{key}` is {value}: give at most {THREADS_MAX}"));

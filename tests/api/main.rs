@@ -8,6 +8,7 @@ mod cli;
 mod client;
 mod consume;
 mod discovery;
+mod node;
 mod operation;
 mod other_clients;
 mod plugins;

@@ -153,6 +153,12 @@ impl Driver for Router {
             is_exhausted: quickjs.is_exhausted || (is_node_first && node.is_exhausted),
         }
     }
+
+    fn healths(&self) -> Vec<(&'static str, DriverHealth)> {
+        let drivers = [Some(&self.quickjs), self.node.as_ref()];
+        let healths = drivers.into_iter().flatten().map(|driver| driver.healths());
+        healths.flatten().collect()
+    }
 }
 
 #[cfg(test)]

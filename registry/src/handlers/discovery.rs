@@ -103,7 +103,7 @@ pub(crate) async fn dependencies(
     discovery: web::Data<Discovery>,
 ) -> HttpResponse {
     if discovery.settings().api {
-        json_answer(&request, &json!([]))
+        json_answer(&request, &json!(discovery.dependencies()))
     } else {
         switched_off()
     }

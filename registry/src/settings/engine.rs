@@ -1,10 +1,12 @@
 //! `[engine]`: the JavaScript engine and the bounds of one call.
 
-use std::time::Duration;
+use std::{collections::BTreeMap, time::Duration};
 
 use bytesize::ByteSize;
-use ochre_engine::{driver::Limits, pool::WorkerExecutable, quickjs};
+use ochre_engine::{driver::Limits, node, pool::WorkerExecutable, quickjs, router::RouterSettings};
 use serde::{Deserialize, Serialize};
+
+use super::{DriverChoice, NodeSettings};
 
 /// `[engine]`.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -28,8 +30,16 @@ pub struct EngineSettings {
     pub fetches: usize,
     /// Where components are executed.
     pub isolation: Isolation,
+    /// Which driver executes components.
+    pub driver: DriverChoice,
+    /// Which driver executes some components, by name; `shop-*` means all whose names begin so.
+    pub components: BTreeMap<String, DriverChoice>,
+    /// Packages and core modules of Node that components may `require`.
+    pub dependencies: Vec<String>,
     /// The QuickJS driver.
     pub quickjs: QuickJsSettings,
+    /// The Node driver.
+    pub node: NodeSettings,
 }
 
 /// Where the QuickJS driver executes components.
@@ -95,6 +105,48 @@ impl EngineSettings {
             executable,
         }
     }
+
+    /// What the Node driver is started with.
+    ///
+    /// # Errors
+    ///
+    /// When the folder of the modules cannot be told.
+    pub fn node_driver(&self) -> std::io::Result<node::NodeSettings> {
+        let settings = &self.node;
+        Ok(node::NodeSettings {
+            workers: settings.workers,
+            queue: settings.queue,
+            memory_bytes: usize::try_from(settings.memory.as_u64()).unwrap_or(usize::MAX),
+            modules: std::path::absolute(&settings.modules)?,
+            dependencies: self.dependencies.iter().cloned().collect(),
+            readable: settings.readable.clone(),
+            limits: self.call_limits(),
+        })
+    }
+
+    /// How components are given to the drivers.
+    pub fn router(&self) -> RouterSettings {
+        let components = self.components.iter();
+        RouterSettings {
+            choice: self.driver.into(),
+            components: components
+                .map(|(name, choice)| (name.clone(), (*choice).into()))
+                .collect(),
+            dependencies: self.dependencies.iter().cloned().collect(),
+        }
+    }
+
+    /// Whether any component may be executed by Node.
+    pub fn may_use_node(&self) -> bool {
+        let mut choices = self.components.values().chain([&self.driver]);
+        choices.any(|choice| *choice != DriverChoice::QuickJs)
+    }
+
+    /// Whether Node has to be there.
+    pub fn must_use_node(&self) -> bool {
+        let mut choices = self.components.values().chain([&self.driver]);
+        choices.any(|choice| *choice == DriverChoice::Node)
+    }
 }
 
 impl Default for EngineSettings {
@@ -108,7 +160,11 @@ impl Default for EngineSettings {
             headers: 64,
             fetches: 20,
             isolation: Isolation::default(),
+            driver: DriverChoice::default(),
+            components: BTreeMap::new(),
+            dependencies: Vec::new(),
             quickjs: QuickJsSettings::default(),
+            node: NodeSettings::default(),
         }
     }
 }
