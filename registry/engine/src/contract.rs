@@ -91,6 +91,7 @@ macro_rules! driver_contract {
         $crate::driver_contract!(@module framework, $driver, [
             component_is_rendered_by_its_framework
             error_of_a_component_is_told
+            error_of_the_provider_comes_before_that_of_the_view
             html_may_be_a_promise
             html_that_never_comes_ends_at_the_deadline
         ]);

@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use serde_json::{Value, json};
 
-use super::fixture::{KEY, Tested, call, execute, failure_of, html_of, with_provider};
+use super::fixture::{KEY, Tested, call, context, execute, failure_of, html_of, with_provider};
 use crate::{
     driver::{Entry, Failure, Program, View},
     script::Script,
@@ -90,6 +90,31 @@ pub async fn error_of_a_component_is_told(driver: Tested) {
             error["message"],
             "Cannot read properties of undefined (reading 'props')"
         ),
+        other => panic!("{other:?}"),
+    }
+}
+
+pub async fn error_of_the_provider_comes_before_that_of_the_view(driver: Tested) {
+    let mut program = with_provider("module.exports.data = (c, done) => done(new Error('given'));");
+    program.view = Some(View {
+        script: Script::new("tested@1.0.0/template.js", "export const mount = 1;"),
+        key: KEY.into(),
+        pack: template::es6(),
+    });
+    let program = Arc::new(program);
+    let outcome = execute(
+        &driver,
+        &program,
+        call(Entry::DataAndRender, &context(&json!({}))),
+    )
+    .await;
+    match failure_of(outcome) {
+        Failure::Provider(error) => assert_eq!(error.message.as_deref(), Some("given")),
+        other => panic!("{other:?}"),
+    }
+    let outcome = execute(&driver, &program, call(Entry::Render, &json!({}))).await;
+    match failure_of(outcome) {
+        Failure::View(error) => assert_eq!(error["message"], "Unexpected token 'export'"),
         other => panic!("{other:?}"),
     }
 }

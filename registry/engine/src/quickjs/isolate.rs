@@ -161,9 +161,9 @@ impl Isolate {
     /// Loads what the entry needs, unless it is loaded, and runs the entry.
     pub(super) fn start(&mut self, call: CallId, entry: Entry, data: Handed<'_>) {
         let loaded = match entry {
-            Entry::Data => self.load_provider(call),
+            // The view is loaded once there is a model: an error of the provider comes first.
+            Entry::Data | Entry::DataAndRender => self.load_provider(call),
             Entry::Render => self.load_view(call),
-            Entry::DataAndRender => self.load_provider(call) && self.load_view(call),
         };
         if !loaded {
             return;
@@ -212,6 +212,9 @@ impl Isolate {
     where
         M: for<'js> FnOnce(&Ctx<'js>) -> rquickjs::Result<Value<'js>>,
     {
+        if !self.load_view(call) {
+            return;
+        }
         let Some(view) = &self.view else { return };
         let (context, render, fail) =
             (view.context.clone(), view.render.clone(), view.fail.clone());

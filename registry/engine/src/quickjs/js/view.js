@@ -11,6 +11,9 @@
     return modules.get(name);
   }
 
+  // The engine's words for a view that is an ES module, and V8's.
+  const MODULE_KEYWORD = /^unsupported keyword: (\w+)$/;
+
   function described(error) {
     if (!(error instanceof Error) && Object.prototype.toString.call(error) !== '[object Error]') return error;
     const result = {};
@@ -18,9 +21,10 @@
       if (typeof error[name] !== 'function') result[name] = error[name];
     }
     result.name = String(error.name);
-    result.message = String(error.message);
-    // V8's stacks begin with the error itself.
-    result.stack = host.isV8 ? String(error.stack) : `${String(error)}\n${String(error.stack)}`;
+      result.message = String(error.message).replace(MODULE_KEYWORD, "Unexpected token '$1'");
+      // V8's stacks begin with the error itself.
+      result.stack = host.isV8 ? String(error.stack) : `${String(error)}
+${String(error.stack)}`;
     return result;
   }
 
