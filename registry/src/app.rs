@@ -40,6 +40,9 @@ use crate::{
 /// Longest wait for the first read of the manifest before the node serves without it.
 const FIRST_READ: Duration = Duration::from_secs(3);
 
+/// Polls of the manifest for each look at the template packs in the store.
+const PACKS_POLLS: u32 = 4;
+
 /// A node, bound and ready to serve.
 #[derive(Debug)]
 pub struct App {
@@ -149,7 +152,10 @@ impl App {
         };
         tasks::start(
             task_parts,
-            settings.tasks.reconcile_interval,
+            (
+                settings.sync.poll_interval * PACKS_POLLS,
+                settings.tasks.reconcile_interval,
+            ),
             (&tasks, &stop),
         );
         if settings.discovery.ui {

@@ -18,9 +18,6 @@ use crate::{
     write_gate::{WriteGate, WriteState},
 };
 
-/// Time between two looks at the template packs in the store.
-const PACKS_PERIOD: Duration = Duration::from_secs(20);
-
 /// Time between two walks through a folder store.
 const SWEEP_PERIOD: Duration = Duration::from_hours(1);
 
@@ -48,14 +45,14 @@ pub struct TaskParts {
 /// Starts every task on the runtime of the caller; they end when `stop` is cancelled.
 pub fn start(
     parts: TaskParts,
-    reconcile_interval: Duration,
+    (packs_interval, reconcile_interval): (Duration, Duration),
     (tasks, stop): (&TaskTracker, &CancellationToken),
 ) {
     tasks.spawn(
         stop.clone()
             .run_until_cancelled_owned(follow(parts.clone())),
     );
-    let packs = follow_packs(Arc::clone(&parts.packs));
+    let packs = follow_packs(Arc::clone(&parts.packs), packs_interval);
     tasks.spawn(stop.clone().run_until_cancelled_owned(packs));
     let work = reconcile(parts, reconcile_interval);
     tasks.spawn(stop.clone().run_until_cancelled_owned(work));
@@ -93,8 +90,8 @@ async fn follow(parts: TaskParts) {
 }
 
 /// Notices which template types other nodes and operators install and remove.
-async fn follow_packs(packs: Arc<Packs>) {
-    let mut ticks = tokio::time::interval(PACKS_PERIOD);
+async fn follow_packs(packs: Arc<Packs>, period: Duration) {
+    let mut ticks = tokio::time::interval(period);
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
         ticks.tick().await;

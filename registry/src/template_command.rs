@@ -60,7 +60,7 @@ pub async fn remove(packs: &Packs, template_type: &str) -> anyhow::Result<()> {
     if !packs.remove(template_type).await? {
         anyhow::bail!("the store has no pack of `{template_type}`");
     }
-    println!("removed {template_type}; nodes notice within 20 seconds");
+    println!("removed {template_type}; nodes notice within four polls (`sync.poll_interval`)");
     Ok(())
 }
 

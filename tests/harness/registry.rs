@@ -4,7 +4,7 @@ use std::{
     env,
     net::TcpListener,
     path::{Path, PathBuf},
-    process::Command,
+    process::{Command, Output},
     sync::Arc,
     time::Duration,
 };
@@ -75,6 +75,21 @@ impl TestStore {
                 list.text().matches("<Key>").count()
             }
         }
+    }
+
+    /// Runs a subcommand of the registry's program on this store.
+    pub fn operate(&self, settings: &str, arguments: &[&str]) -> Output {
+        let folder = TempDir::new().expect("a folder can be made");
+        let file = folder.path().join("ochre.toml");
+        let config = configuration(free_port(), self, settings);
+        std::fs::write(&file, config.to_string()).expect("the configuration can be written");
+        Command::new(registry_binary())
+            .args(arguments)
+            .arg("--config")
+            .arg(&file)
+            .current_dir(folder.path())
+            .output()
+            .expect("the registry starts")
     }
 
     fn settings(&self) -> Table {
