@@ -12,6 +12,7 @@ mod node;
 mod operation;
 mod other_clients;
 mod plugins;
+mod pages;
 mod protocol;
 mod publish;
 mod settings;

@@ -54,7 +54,7 @@ await withBrowser(async (browser) => {
         await rows(page).getByRole('link').first().focus();
         await page.keyboard.press('Enter');
         await page.getByRole('heading', { level: 1, name: /component-/ }).waitFor();
-    });
+    }, /oc-client\/client\.js/);
 
     await withPage(browser, { colorScheme: 'light' }, async (page) => {
         await page.goto(registry);
