@@ -10,13 +10,13 @@ mod listing;
 use std::{
     collections::HashMap,
     sync::{
-        Arc, PoisonError, RwLock,
+        Arc, Mutex, PoisonError, RwLock,
         atomic::{AtomicU64, Ordering},
     },
 };
 
 use arc_swap::ArcSwapOption;
-use ochre_model::{ComponentName, Version};
+use ochre_model::{ComponentId, ComponentName, Version};
 use ochre_store::{Catalog, CatalogSnapshot};
 
 pub use describe::{DescribeParts, run};
@@ -44,6 +44,8 @@ pub struct Directory {
     /// Grows with every change of `descriptions`.
     revision: AtomicU64,
     current: ArcSwapOption<Current>,
+    /// Held by the one that makes the next listing.
+    making: Mutex<()>,
 }
 
 /// A listing and what it was made from.
@@ -65,28 +67,43 @@ impl Directory {
             descriptions: RwLock::default(),
             revision: AtomicU64::new(0),
             current: ArcSwapOption::empty(),
+            making: Mutex::default(),
         }
     }
 
-    /// The listing of this moment; made again only after something has changed.
-    pub fn listing(&self) -> Arc<Listing> {
+    /// The listing of this moment; made again, on a thread for it, only after something changed.
+    pub async fn listing(self: &Arc<Self>) -> Arc<Listing> {
+        if let Some(listing) = self.known() {
+            return listing;
+        }
+        let directory = Arc::clone(self);
+        let made = tokio::task::spawn_blocking(move || directory.make()).await;
+        // Only a runtime that is shutting down refuses.
+        made.unwrap_or_default()
+    }
+
+    /// The listing in memory, if nothing has changed since.
+    fn known(&self) -> Option<Arc<Listing>> {
+        let current = self.current.load();
+        let current = current.as_ref()?;
+        let is_current = Arc::ptr_eq(&current.snapshot, &self.catalog.load())
+            && current.revision == self.revision.load(Ordering::Acquire);
+        is_current.then(|| Arc::clone(&current.listing))
+    }
+
+    fn make(&self) -> Arc<Listing> {
+        let _one_at_a_time = self.making.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(listing) = self.known() {
+            return listing;
+        }
         let snapshot = self.catalog.load_full();
         let revision = self.revision.load(Ordering::Acquire);
-        if let Some(current) = &*self.current.load()
-            && Arc::ptr_eq(&current.snapshot, &snapshot)
-            && current.revision == revision
-        {
-            return Arc::clone(&current.listing);
-        }
-        let listing = {
-            let descriptions = self
-                .descriptions
-                .read()
-                .unwrap_or_else(PoisonError::into_inner);
-            Arc::new(Listing::new(&snapshot, self.experimental, |name| {
-                descriptions.get(name).map(|(_, known)| Arc::clone(known))
-            }))
-        };
+        let descriptions = self.descriptions.read();
+        let descriptions = descriptions.unwrap_or_else(PoisonError::into_inner);
+        let listing = Arc::new(Listing::new(&snapshot, self.experimental, |name| {
+            descriptions.get(name).map(|(_, known)| Arc::clone(known))
+        }));
+        drop(descriptions);
         self.current.store(Some(Arc::new(Current {
             snapshot,
             revision,
@@ -96,16 +113,14 @@ impl Directory {
     }
 
     /// Newest releases that are not described yet.
-    fn undescribed(&self) -> Vec<ochre_model::ComponentId> {
+    fn undescribed(&self) -> Vec<ComponentId> {
         let snapshot = self.catalog.load_full();
-        let descriptions = self
-            .descriptions
-            .read()
-            .unwrap_or_else(PoisonError::into_inner);
+        let descriptions = self.descriptions.read();
+        let descriptions = descriptions.unwrap_or_else(PoisonError::into_inner);
         let newest = snapshot.iter().filter_map(|(name, component)| {
             let version = ochre_model::resolve(component.versions(), "")?;
             let known = descriptions.get(name).map(|(version, _)| version);
-            (known != Some(version)).then(|| ochre_model::ComponentId {
+            (known != Some(version)).then(|| ComponentId {
                 name: name.clone(),
                 version: version.clone(),
             })
@@ -113,11 +128,9 @@ impl Directory {
         newest.collect()
     }
 
-    fn describe(&self, described: Vec<(ochre_model::ComponentId, Description)>) {
-        let mut descriptions = self
-            .descriptions
-            .write()
-            .unwrap_or_else(PoisonError::into_inner);
+    fn describe(&self, described: Vec<(ComponentId, Description)>) {
+        let descriptions = self.descriptions.write();
+        let mut descriptions = descriptions.unwrap_or_else(PoisonError::into_inner);
         for (id, description) in described {
             descriptions.insert(id.name, (id.version, Arc::new(description)));
         }

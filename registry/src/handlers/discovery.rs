@@ -22,7 +22,7 @@ pub(crate) async fn list(
     (discovery, ui): (web::Data<Discovery>, web::Data<Ui>),
 ) -> HttpResponse {
     if discovery.settings().ui && pages::is_wanted(&request) {
-        return pages::list(&request, &query.0, &ui);
+        return pages::list(&request, &query.0, &ui).await;
     }
     let text = |name: &str| query.0.get(name).map(ParameterValue::to_text);
     let list = ListQuery {

@@ -32,7 +32,7 @@ pub(crate) fn is_wanted(request: &HttpRequest) -> bool {
 }
 
 /// The list of components, or the history.
-pub(crate) fn list(request: &HttpRequest, query: &Parameters, ui: &Ui) -> HttpResponse {
+pub(crate) async fn list(request: &HttpRequest, query: &Parameters, ui: &Ui) -> HttpResponse {
     let text = |name: &str| {
         let value = query.get(name).map(ParameterValue::to_text);
         value.unwrap_or_default()
@@ -48,7 +48,7 @@ pub(crate) fn list(request: &HttpRequest, query: &Parameters, ui: &Ui) -> HttpRe
         page: text("page").parse().unwrap_or(1),
         theme: theme(request),
     };
-    respond(request, ui.list(&list))
+    respond(request, ui.list(&list).await)
 }
 
 /// The information page of a release.

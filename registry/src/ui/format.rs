@@ -9,13 +9,16 @@ pub(super) fn day(milliseconds: u64) -> Option<String> {
         .ok()
 }
 
+/// `18:01 UTC`; `None` for 0.
+pub(super) fn clock(milliseconds: u64) -> Option<String> {
+    moment(milliseconds)?
+        .format(format_description!("[hour]:[minute] UTC"))
+        .ok()
+}
+
 /// `2026-11-21 18:01 UTC`; `None` for 0.
 pub(super) fn minute(milliseconds: u64) -> Option<String> {
-    moment(milliseconds)?
-        .format(format_description!(
-            "[year]-[month]-[day] [hour]:[minute] UTC"
-        ))
-        .ok()
+    Some(format!("{} {}", day(milliseconds)?, clock(milliseconds)?))
 }
 
 /// `13.4 kB`, as browsers' tools tell sizes.

@@ -90,7 +90,7 @@ struct ReleaseRow<'a> {
     version: &'a str,
     href: String,
     date: Option<String>,
-    moment: Option<String>,
+    clock: String,
     size: Option<String>,
     state: &'a str,
 }
@@ -136,8 +136,8 @@ impl Ui {
     /// # Errors
     ///
     /// [`UiError::Template`].
-    pub fn list(&self, request: &ListRequest) -> Result<Page, UiError> {
-        let listing = self.directory.listing();
+    pub async fn list(&self, request: &ListRequest) -> Result<Page, UiError> {
+        let listing = self.directory.listing().await;
         match request.view {
             View::Components => self.components(request, &listing),
             View::History => self.history(request, &listing),
@@ -242,7 +242,7 @@ impl<'a> Row<'a> {
             template: short_type(description.template_type.as_deref().unwrap_or_default()),
             date: format::day(entry.summary.publish_date),
             versions: match entry.versions {
-                1 => "1 version".into(),
+                1 => String::new(),
                 count => format!("{} versions", format::grouped(count)),
             },
             entry,
@@ -324,7 +324,7 @@ fn releases<'a>(items: impl Iterator<Item = HistoryItem<'a>>, root: &str) -> Vec
         version: item.version.as_str(),
         href: info_path(root, item.name.as_str(), item.version.as_str()),
         date: format::day(item.summary.publish_date),
-        moment: format::minute(item.summary.publish_date),
+        clock: format::clock(item.summary.publish_date).unwrap_or_default(),
         size: item.summary.template_size.map(format::size),
         state: item.summary.state.as_deref().unwrap_or_default(),
     });
