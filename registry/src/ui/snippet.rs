@@ -96,9 +96,11 @@ fn rust(base_url: &str, (name, version): (&str, &str), parameters: &Parameters) 
     let parameters = parameters.concat();
     format!(
         "let client = Client::new({base_url:?}, ClientOptions::default())?;\n\
+         let page = PageRenderer::new(client);\n\n\
          let request = RenderRequest::new({name:?}.parse()?)\n    \
              .version({version:?}){parameters};\n\
-         let rendered = client.render(&request, Mode::Rendered).await?;"
+         let fragment = page.render(&request, &RenderOptions::rendered()).await;\n\
+         println!(\"{{}}\", fragment.html);"
     )
 }
 

@@ -21,10 +21,9 @@
       if (typeof error[name] !== 'function') result[name] = error[name];
     }
     result.name = String(error.name);
-      result.message = String(error.message).replace(MODULE_KEYWORD, "Unexpected token '$1'");
-      // V8's stacks begin with the error itself.
-      result.stack = host.isV8 ? String(error.stack) : `${String(error)}
-${String(error.stack)}`;
+    result.message = String(error.message).replace(MODULE_KEYWORD, "Unexpected token '$1'");
+    // V8's stacks begin with the error itself.
+    result.stack = host.isV8 ? String(error.stack) : `${String(error)}\n${String(error.stack)}`;
     return result;
   }
 
