@@ -16,10 +16,12 @@ use bytes::Bytes;
 use futures::StreamExt;
 use ochre_engine::driver::Cookie;
 use ochre_model::Clock;
+use serde_json::Value;
 use tokio::time::Instant;
 
 use crate::{
     cookie, etag,
+    fallback::Foreign,
     json_object::JsonObject,
     render::{
         Content, Info, RENDER_ERROR, Rendering, StreamedModel, Success,
@@ -57,8 +59,17 @@ pub(crate) fn body(rendering: &Rendering, base_url: &str) -> Bytes {
     match rendering {
         Rendering::Info(info) => info_body(info),
         Rendering::Success(success) => success_body(success, base_url),
+        Rendering::Foreign(foreign) => foreign_body(foreign),
         Rendering::Failure(failure) => failure.body(),
     }
+}
+
+fn foreign_body(foreign: &Foreign) -> Bytes {
+    let mut body = JsonObject::with_capacity(1024);
+    for (name, value) in &foreign.response {
+        body.member(name, value);
+    }
+    body.finish()
 }
 
 fn info_body(info: &Info) -> Bytes {
@@ -141,6 +152,7 @@ pub(crate) fn respond(
     let (status, headers, cookies) = match &rendering {
         Rendering::Info(_) => (200, &[][..], &[][..]),
         Rendering::Success(success) => (200, &success.headers[..], &success.cookies[..]),
+        Rendering::Foreign(foreign) => (foreign.status, &foreign.headers[..], &foreign.cookies[..]),
         Rendering::Failure(failure) => (failure.status(), &[][..], failure.cookies()),
     };
     let component_headers = match component_headers(headers, cookies, clock) {
@@ -150,6 +162,9 @@ pub(crate) fn respond(
     let body = body(&rendering, base_url);
     if let Rendering::Failure(failure) = &rendering {
         return failed(status, body, component_headers, failure.is_temporary());
+    }
+    if status != 200 {
+        return failed(status, body, component_headers, false);
     }
     let id = match &rendering {
         Rendering::Success(success) => success.render_id.clone(),
@@ -213,6 +228,11 @@ pub(crate) fn label(rendering: &Rendering) -> String {
     match rendering {
         Rendering::Info(info) => format!("{}@{}", info.name, info.version),
         Rendering::Success(success) => success.release.id.to_string(),
+        Rendering::Foreign(foreign) => {
+            let text = |name: &str| foreign.response.get(name).and_then(Value::as_str);
+            let version = text("version").unwrap_or("undefined");
+            format!("{}@{version}", text("name").unwrap_or_default())
+        }
         Rendering::Failure(failure) => format!("{}@undefined", failure.name()),
     }
 }

@@ -21,6 +21,7 @@ use crate::{
     drivers,
     egress::Egress,
     externals::Externals,
+    fallback::Fallback,
     metrics::Metrics,
     packs::Packs,
     plugins::{self, PluginError, Plugins},
@@ -279,6 +280,7 @@ fn assemble(
         driver: Arc::clone(&driver),
         packs: Arc::clone(&packs),
         egress: Egress::new(&settings.fetch)?,
+        fallback: Fallback::new(&settings.fallback, &settings.http.public_url())?,
         metrics: Arc::clone(&metrics),
     };
     let options = render_options(settings, store.kind())?;

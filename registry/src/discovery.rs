@@ -10,6 +10,7 @@ use serde_json::{Map, Value, json};
 use time::{OffsetDateTime, macros::format_description};
 
 use crate::{
+    fallback::Fallback,
     release::{Release, Releases},
     render::{RenderFailure, Renderer},
     settings::DiscoverySettings,
@@ -76,6 +77,11 @@ impl Discovery {
     /// The switches of `[discovery]`.
     pub fn settings(&self) -> &DiscoverySettings {
         &self.settings
+    }
+
+    /// What is asked for what is not published here.
+    pub fn fallback(&self) -> Option<&Fallback> {
+        self.renderer.fallback()
     }
 
     /// The answer to `GET /`, in OC's shape.

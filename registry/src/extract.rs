@@ -8,14 +8,14 @@ use std::{
 use actix_web::{
     FromRequest, HttpRequest,
     dev::Payload,
-    http::header::{ACCEPT, ACCEPT_LANGUAGE, HeaderMap, HeaderName, HeaderValue, USER_AGENT},
+    http::header::{ACCEPT, ACCEPT_LANGUAGE, HeaderMap, HeaderName, HeaderValue, USER_AGENT, VIA},
     web,
 };
 use ochre_model::{Parameters, parse_query};
 use percent_encoding::percent_decode_str;
 use serde_json::{Map, Value};
 
-use crate::error::ApiError;
+use crate::{error::ApiError, fallback::Via};
 
 /// Longest requested version, in bytes: longer ones are no sensible range.
 const VERSION_MAX: usize = 1024;
@@ -42,6 +42,8 @@ pub struct Caller {
     pub headers: RequestHeaders,
     /// The peer's address, without port.
     pub ip: String,
+    /// Registries that the request came through.
+    pub(crate) via: Via,
 }
 
 /// Request headers as components see them: names lower-cased, repeated ones joined.
@@ -70,7 +72,7 @@ pub struct QueryParameters(pub Parameters);
 
 impl Caller {
     /// A caller of a nested component: only the headers that the component gave.
-    pub fn nested(headers: Map<String, Value>, ip: String) -> Self {
+    pub(crate) fn nested(headers: Map<String, Value>, ip: String, via: Via) -> Self {
         let text = |name: &str| headers.get(name).and_then(Value::as_str).map(String::from);
         Self {
             accept: "application/vnd.oc.rendered+json".into(),
@@ -79,6 +81,7 @@ impl Caller {
             accept_language: text("accept-language"),
             headers: RequestHeaders::Given(headers),
             ip,
+            via,
         }
     }
 
@@ -96,6 +99,7 @@ impl Caller {
                 .peer_addr()
                 .map(|address| address.ip().to_string())
                 .unwrap_or_default(),
+            via: text(&VIA).as_deref().map(Via::received).unwrap_or_default(),
         }
     }
 }
@@ -131,6 +135,23 @@ fn header_text<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a str>
 // === impl RequestHeaders ===
 
 impl RequestHeaders {
+    /// The headers among `names`, with their values.
+    pub(crate) fn chosen<'a>(&'a self, names: &'a [String]) -> Vec<(&'a str, &'a [u8])> {
+        let is_chosen = |name: &str| names.iter().any(|other| other.eq_ignore_ascii_case(name));
+        match self {
+            Self::Received(received) => received
+                .iter()
+                .filter(|(name, _)| is_chosen(name.as_str()))
+                .map(|(name, value)| (name.as_str(), value.as_bytes()))
+                .collect(),
+            Self::Given(given) => given
+                .iter()
+                .filter(|(name, _)| is_chosen(name))
+                .filter_map(|(name, value)| Some((name.as_str(), value.as_str()?.as_bytes())))
+                .collect(),
+        }
+    }
+
     /// The headers as a JSON object; Node joins repeated ones with a comma.
     pub fn to_json(&self) -> Cow<'_, Map<String, Value>> {
         let received = match self {

@@ -14,6 +14,7 @@ pub mod egress;
 pub mod error;
 pub mod externals;
 pub mod extract;
+pub mod fallback;
 pub mod metrics;
 pub mod middleware;
 pub mod packs;

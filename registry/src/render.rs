@@ -25,6 +25,7 @@ use uuid::Uuid;
 use crate::{
     egress::Egress,
     extract::Caller,
+    fallback::Fallback,
     metrics::Metrics,
     packs::Packs,
     plugins::Plugins,
@@ -49,6 +50,7 @@ pub struct Renderer {
     driver: Arc<dyn Driver>,
     packs: Arc<Packs>,
     egress: Egress,
+    fallback: Option<Arc<Fallback>>,
     metrics: Arc<Metrics>,
     options: RenderOptions,
 }
@@ -68,6 +70,8 @@ pub struct RenderParts {
     pub packs: Arc<Packs>,
     /// `fetch` of components.
     pub egress: Egress,
+    /// Is asked for what is not published here.
+    pub fallback: Option<Arc<Fallback>>,
     /// Where renders are counted.
     pub metrics: Arc<Metrics>,
 }
@@ -132,6 +136,7 @@ impl Renderer {
             driver: parts.driver,
             packs: parts.packs,
             egress: parts.egress,
+            fallback: parts.fallback,
             metrics: parts.metrics,
             options,
         }
@@ -169,6 +174,7 @@ impl Renderer {
         };
         let outcome = match &rendering {
             Rendering::Info(_) | Rendering::Success(_) => "ok",
+            Rendering::Foreign(_) => "fallback",
             Rendering::Failure(failure) => failure.outcome(),
         };
         self.metrics
@@ -196,7 +202,10 @@ impl Renderer {
         request: &RenderRequest,
         mode: &mut &'static str,
     ) -> Result<Rendering, RenderFailure> {
-        let release = self.resolve(&request.name, &request.version).await?;
+        let release = match self.resolve(&request.name, &request.version).await {
+            Ok(release) => release,
+            Err(failure) => return self.fall_back(request, failure).await,
+        };
         Span::current().record("component.version", release.id.version.as_str());
         if negotiation::wants_info(&request.caller) {
             return Ok(Rendering::Info(Info {
@@ -219,6 +228,29 @@ impl Renderer {
         Span::current().record("render.mode", *mode);
         let success = self.execute(request, prepared).await?;
         Ok(Rendering::Success(Box::new(success)))
+    }
+
+    /// Asks the fallback registry for what is not published here.
+    async fn fall_back(
+        &self,
+        request: &RenderRequest,
+        failure: RenderFailure,
+    ) -> Result<Rendering, RenderFailure> {
+        let fallback = self.fallback.as_deref();
+        let fallback = fallback.filter(|fallback| fallback.admits(&request.caller));
+        let may_be_there = failure.is_absence() && request.name.parse::<ComponentName>().is_ok();
+        let Some(fallback) = fallback.filter(|_| may_be_there) else {
+            return Err(failure);
+        };
+        let answered = fallback.component(request).await;
+        answered
+            .map(Rendering::Foreign)
+            .map_err(|error| RenderFailure::fallback(&error))
+    }
+
+    /// What is asked for what is not published here.
+    pub fn fallback(&self) -> Option<&Fallback> {
+        self.fallback.as_deref()
     }
 
     async fn resolve_id(&self, name: &str, requested: &str) -> Result<ComponentId, RenderFailure> {

@@ -22,8 +22,8 @@ pub use node::{DriverChoice, NodeSettings};
 pub use source::{SettingsError, load};
 
 use crate::{
-    auth::AuthSettings, egress::FetchSettings, packs::TemplateSettings, plugins::PluginSettings,
-    telemetry::TelemetrySettings,
+    auth::AuthSettings, egress::FetchSettings, fallback::FallbackSettings, packs::TemplateSettings,
+    plugins::PluginSettings, telemetry::TelemetrySettings,
 };
 
 /// Longest package that a release object can hold and be read from again.
@@ -66,6 +66,8 @@ pub struct Settings {
     pub errors: ErrorSettings,
     /// The sample components.
     pub samples: SampleSettings,
+    /// The registry that is asked for what is not published here.
+    pub fallback: FallbackSettings,
     /// Plugins of the operator, by name.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub plugins: BTreeMap<String, PluginSettings>,
@@ -190,6 +192,7 @@ impl Settings {
         problems.extend(self.http.problems());
         problems.extend(self.sync.validate());
         problems.extend(self.auth.problems());
+        problems.extend(self.fallback.problems());
         for (key, value) in [
             ("http.batch_max", self.http.batch_max),
             ("http.batch_concurrency", self.http.batch_concurrency),

@@ -8,6 +8,7 @@ mod cli;
 mod client;
 mod consume;
 mod discovery;
+mod fallback;
 mod node;
 mod operation;
 mod other_clients;

@@ -148,7 +148,11 @@ impl TestRegistry {
 
     /// Starts the process without waiting until it is ready.
     pub fn spawn_on(store: &TestStore, settings: &str) -> Self {
-        let port = free_port();
+        Self::spawn_at(free_port(), store, settings)
+    }
+
+    /// Starts the process at a port without waiting until it is ready.
+    pub fn spawn_at(port: u16, store: &TestStore, settings: &str) -> Self {
         let folder = TempDir::new().expect("a folder can be made");
         let file = folder.path().join("ochre.toml");
         let config = configuration(port, store, settings);

@@ -141,6 +141,7 @@ fn respond(
         let (headers, cookies) = match rendering {
             Rendering::Success(success) => (&success.headers[..], &success.cookies[..]),
             Rendering::Failure(failure) => (&[][..], failure.cookies()),
+            Rendering::Foreign(foreign) => (&foreign.headers[..], &foreign.cookies[..]),
             Rendering::Info(_) => (&[][..], &[][..]),
         };
         match answer::component_headers(headers, cookies, clock) {
@@ -187,19 +188,28 @@ fn entry_body(entry: &Entry, rendering: Option<&Rendering>, base_url: &str) -> B
             object.raw_member("response", &response);
             add_cookies(&mut object, failure.cookies());
         }
+        Rendering::Foreign(foreign) => {
+            object.member("status", &foreign.status);
+            add_headers(&mut object, &foreign.headers);
+            object.raw_member("response", &response);
+            add_cookies(&mut object, &foreign.cookies);
+        }
         Rendering::Success(success) => {
             object.member("status", &200);
-            let headers: Map<String, Value> = success
-                .headers
-                .iter()
-                .map(|(name, value)| (name.clone(), Value::String(value.clone())))
-                .collect();
-            object.member("headers", &headers);
+            add_headers(&mut object, &success.headers);
             object.raw_member("response", &response);
             add_cookies(&mut object, &success.cookies);
         }
     }
     object.finish()
+}
+
+fn add_headers(object: &mut JsonObject, headers: &[(String, String)]) {
+    let headers: Map<String, Value> = headers
+        .iter()
+        .map(|(name, value)| (name.clone(), Value::String(value.clone())))
+        .collect();
+    object.member("headers", &headers);
 }
 
 fn add_cookies(object: &mut JsonObject, cookies: &[ochre_engine::driver::Cookie]) {

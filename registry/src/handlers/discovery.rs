@@ -10,7 +10,8 @@ use serde_json::{Value, json};
 use crate::{
     answer,
     discovery::{Discovery, ListQuery},
-    extract::{ComponentPath, QueryParameters},
+    extract::{Caller, ComponentPath, QueryParameters},
+    fallback::{Description, FallbackError},
     handlers::pages,
     ui::Ui,
 };
@@ -44,13 +45,14 @@ pub(crate) async fn list(
 pub(crate) async fn info(
     request: HttpRequest,
     path: ComponentPath,
-    query: QueryParameters,
+    (query, caller): (QueryParameters, Caller),
     (discovery, ui): (web::Data<Discovery>, web::Data<Ui>),
 ) -> HttpResponse {
     if discovery.settings().ui && pages::is_wanted(&request) {
         return pages::info(&request, path, (query.0, &ui)).await;
     }
-    let description = describe(&request, &path, &discovery).await;
+    let asked = (&caller, Description::Info);
+    let description = describe(&request, &path, (&discovery, asked)).await;
     if description.status().is_success() && !discovery.settings().api {
         return switched_off();
     }
@@ -63,28 +65,44 @@ pub(crate) async fn info(
 pub(crate) async fn preview(
     request: HttpRequest,
     path: ComponentPath,
-    query: QueryParameters,
+    (query, caller): (QueryParameters, Caller),
     (discovery, ui): (web::Data<Discovery>, web::Data<Ui>),
 ) -> HttpResponse {
     if pages::is_wanted(&request) {
         return pages::preview(&request, path, (query.0, &ui)).await;
     }
-    describe(&request, &path, &discovery).await
+    let asked = (&caller, Description::Preview);
+    describe(&request, &path, (&discovery, asked)).await
 }
 
 async fn describe(
     request: &HttpRequest,
     path: &ComponentPath,
-    discovery: &Discovery,
+    (discovery, (caller, what)): (&Discovery, (&Caller, Description)),
 ) -> HttpResponse {
-    match discovery.info(&path.name, &path.version).await {
-        Err(failure) => answer::failed(
-            failure.status(),
-            Bytes::from(failure.error().to_string()),
-            Vec::new(),
-            failure.is_temporary(),
-        ),
-        Ok(info) => json_answer(request, &info),
+    let failure = match discovery.info(&path.name, &path.version).await {
+        Ok(info) => return json_answer(request, &info),
+        Err(failure) => failure,
+    };
+    let fallback = discovery.fallback().filter(|_| failure.is_absence());
+    let Some(fallback) = fallback.filter(|fallback| fallback.admits(caller)) else {
+        let body = Bytes::from(failure.error().to_string());
+        return answer::failed(failure.status(), body, Vec::new(), failure.is_temporary());
+    };
+    let component = (path.name.as_str(), path.version.as_str());
+    match fallback.describe(component, what, caller).await {
+        Ok(mut info) => {
+            info.insert("requestVersion".into(), json!(path.version));
+            json_answer(request, &Value::Object(info))
+        }
+        Err(error) => {
+            let (status, text) = match &error {
+                FallbackError::Refused(text) => (404, text.clone()),
+                FallbackError::Unavailable(_) => (502, error.to_string()),
+            };
+            let body = json!({ "registryError": failure.error(), "fallbackError": text });
+            answer::failed(status, body.to_string().into(), Vec::new(), status == 502)
+        }
     }
 }
 

@@ -10,6 +10,7 @@ use serde_json::{Map, Value, json};
 
 use super::RenderRequest;
 use crate::{
+    fallback::FallbackError,
     json_object::JsonObject,
     release::{MissingFile, ViewError},
     telemetry::Chain,
@@ -116,6 +117,23 @@ impl RenderFailure {
             "STORAGE_UNAVAILABLE",
             "component storage was not reached yet",
         )
+    }
+
+    /// The fallback registry has no answer either.
+    pub(super) fn fallback(error: &FallbackError) -> Self {
+        match error {
+            FallbackError::Refused(text) => Self::new(404, "NOT_FOUND", text.as_str()),
+            FallbackError::Unavailable(_) => {
+                let mut failure = Self::new(502, "FALLBACK_UNAVAILABLE", error.to_string());
+                failure.0.is_temporary = true;
+                failure
+            }
+        }
+    }
+
+    /// Whether the component, or its version, is not published here.
+    pub fn is_absence(&self) -> bool {
+        self.0.status == 404 && self.0.code == "NOT_FOUND"
     }
 
     pub(super) fn missing_plugins(names: &[String]) -> Self {

@@ -12,7 +12,10 @@ use ochre_model::Parameters;
 use serde_json::Value;
 
 use super::{Content, RenderRequest, Renderer, Rendering};
-use crate::extract::Caller;
+use crate::{
+    extract::Caller,
+    fallback::{Foreign, Via},
+};
 
 /// Nested components of one call rendered at once.
 const CONCURRENCY: usize = 10;
@@ -30,6 +33,8 @@ pub(super) struct RenderHost {
     renderer: Arc<Renderer>,
     nesting: Nesting,
     label: Arc<str>,
+    /// Registries that the outermost request came through.
+    via: Via,
 }
 
 // === impl Nesting ===
@@ -65,6 +70,7 @@ impl RenderHost {
                 budget: Arc::clone(&request.nesting.budget),
             },
             label: Arc::clone(label),
+            via: request.caller.via.clone(),
         }
     }
 
@@ -89,7 +95,11 @@ impl RenderHost {
             action: None,
             omit_href: false,
             may_stream: false,
-            caller: Arc::new(Caller::nested(item.headers, item.ip.unwrap_or_default())),
+            caller: Arc::new(Caller::nested(
+                item.headers,
+                item.ip.unwrap_or_default(),
+                self.via.clone(),
+            )),
             nesting: self.nesting.clone(),
         };
         match Box::pin(self.renderer.render(request)).await {
@@ -98,11 +108,25 @@ impl RenderHost {
                 Content::Model(_) | Content::Stream(_) => Ok(String::new()),
             },
             Rendering::Info(_) => Ok(String::new()),
+            Rendering::Foreign(foreign) => foreign_html(&foreign),
             Rendering::Failure(failure) => Err(match failure.error() {
                 Value::String(text) => text.clone(),
                 other => other.to_string(),
             }),
         }
+    }
+}
+
+/// The HTML of another registry's answer, or its error.
+fn foreign_html(foreign: &Foreign) -> Result<String, String> {
+    let text = |value: Option<&Value>| match value {
+        Some(Value::String(text)) => text.clone(),
+        Some(other) => other.to_string(),
+        None => String::new(),
+    };
+    match foreign.status {
+        200 => Ok(text(foreign.response.get("html"))),
+        _ => Err(text(foreign.response.get("error"))),
     }
 }
 

@@ -7,7 +7,7 @@ use ochre_engine::{driver::Cookie, stream::ModelStream};
 use tokio::sync::OwnedSemaphorePermit;
 
 use super::RenderFailure;
-use crate::release::Release;
+use crate::{fallback::Foreign, release::Release};
 
 /// What is answered.
 #[derive(Debug)]
@@ -16,6 +16,8 @@ pub enum Rendering {
     Info(Info),
     /// The component, rendered or not.
     Success(Box<Success>),
+    /// What the fallback registry answered.
+    Foreign(Arc<Foreign>),
     /// Why there is no component.
     Failure(RenderFailure),
 }
