@@ -23,6 +23,7 @@ mod schedule;
 mod scripts;
 mod slot;
 mod streaming;
+mod syntax;
 mod thread;
 mod watchdog;
 
@@ -42,7 +43,10 @@ use tokio::{
     time::Instant,
 };
 
-pub use self::process::{ProcessSettings, QuickJsProcessDriver};
+pub use self::{
+    process::{ProcessSettings, QuickJsProcessDriver},
+    syntax::{Syntax, parse as parse_syntax},
+};
 pub(crate) use self::{raw::Bytecode, slot::Work};
 use self::{
     slot::{Job, Slot},
