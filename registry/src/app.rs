@@ -8,33 +8,21 @@ use std::{
 };
 
 use ochre_cdn_sync::{Feed, Lookup, Watch};
-use ochre_engine::driver::Driver;
-use ochre_model::{Clock, SystemClock, Version};
+use ochre_model::{Clock, SystemClock};
 use ochre_store::{Backend, Catalog, ComponentStore, OpenError};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
-    assets::Assets,
-    auth::Authenticator,
-    directory::{self, DescribeParts, Directory},
-    discovery::Discovery,
+    assembly::{self, AssemblyError, Ground, Parts, Replica, assemble},
+    directory::{self, DescribeParts},
     drivers,
-    egress::Egress,
-    externals::Externals,
-    fallback::Fallback,
     metrics::Metrics,
     packs::Packs,
-    plugins::{self, PluginError, Plugins},
-    public_path::PublicPaths,
-    publish::{Publisher, PublisherParts},
-    readiness::Readiness,
-    release::{Releases, ReleasesConfig},
-    render::{RenderOptions, RenderParts, Renderer},
+    plugins::{self, PluginError},
     samples, server,
     settings::Settings,
     tasks::{self, TaskParts},
     telemetry::Chain,
-    ui::{Ui, UiParts},
     write_gate::WriteGate,
 };
 
@@ -73,45 +61,15 @@ pub enum BuildError {
     /// The engine cannot be started.
     #[error("JavaScript engine cannot be started")]
     Engine(#[from] drivers::StartError),
-    /// The HTTP client of `fetch` cannot be built.
-    #[error("HTTP client cannot be built")]
-    Egress(#[from] reqwest::Error),
-    /// A setting that passed its check after all cannot be used.
-    #[error("`http.oc_version` is no version")]
-    OcVersion(#[from] ochre_model::VersionError),
+    /// A part cannot be built from its settings.
+    #[error(transparent)]
+    Assembly(#[from] AssemblyError),
     /// A plugin cannot be used.
     #[error("plugins cannot be used")]
     Plugins(#[from] PluginError),
     /// Metric families clash.
     #[error("metrics cannot be registered")]
     Metrics(#[from] prometheus::Error),
-}
-
-/// Everything that handlers use, each as its own `web::Data`.
-#[derive(Clone, Debug)]
-pub(crate) struct Parts {
-    pub(crate) store: ComponentStore,
-    pub(crate) clock: Arc<dyn Clock>,
-    pub(crate) metrics: Arc<Metrics>,
-    pub(crate) releases: Arc<Releases>,
-    pub(crate) renderer: Arc<Renderer>,
-    pub(crate) publisher: Arc<Publisher>,
-    pub(crate) assets: Arc<Assets>,
-    pub(crate) externals: Arc<Externals>,
-    pub(crate) packs: Arc<Packs>,
-    pub(crate) discovery: Arc<Discovery>,
-    pub(crate) directory: Arc<Directory>,
-    pub(crate) ui: Arc<Ui>,
-    pub(crate) readiness: Arc<Readiness>,
-    pub(crate) authenticator: Arc<Authenticator>,
-    pub(crate) gate: Arc<WriteGate>,
-}
-
-/// What is followed and kept of the store.
-struct Replica {
-    catalog: Arc<Catalog>,
-    watch: Watch,
-    lookup: Lookup,
 }
 
 // === impl App ===
@@ -139,8 +97,16 @@ impl App {
         let gate = WriteGate::test(&store).await;
         let replica = replicate(&store, &settings, (&tasks, &stop)).await;
         let driver = drivers::start(&settings.engine).await?;
-        let built = (store, clock, metrics, gate);
-        let parts = assemble(&settings, (&replica, &plugins, driver), built)?;
+        let parts = assemble(Ground {
+            settings: &settings,
+            replica: &replica,
+            plugins,
+            driver,
+            store,
+            clock,
+            metrics,
+            gate,
+        })?;
         let task_parts = TaskParts {
             watch: replica.watch.clone(),
             feed: replica.watch.feed().clone(),
@@ -232,135 +198,7 @@ pub fn packs(settings: &Settings) -> anyhow::Result<Packs> {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let metrics = Arc::new(Metrics::new(env!("CARGO_PKG_VERSION"))?);
     let store = open(settings, &clock, &metrics)?;
-    Ok(new_packs(settings, &store))
-}
-
-fn new_packs(settings: &Settings, store: &ComponentStore) -> Packs {
-    let url = settings.http.public_url();
-    Packs::new(store.clone(), settings.templates.clone(), &url)
-}
-
-fn new_assets(
-    settings: &Settings,
-    replica: &Replica,
-    store: &ComponentStore,
-    metrics: &Arc<Metrics>,
-) -> Assets {
-    Assets::new(
-        (
-            store.clone(),
-            Arc::clone(&replica.catalog),
-            replica.lookup.clone(),
-        ),
-        (
-            settings.cache.assets.as_u64(),
-            settings.storage.retry_timeout,
-        ),
-        Arc::clone(metrics),
-    )
-}
-
-/// Puts the use-cases together.
-fn assemble(
-    settings: &Settings,
-    (replica, plugins, driver): (&Replica, &Plugins, Arc<dyn Driver>),
-    (store, clock, metrics, gate): (ComponentStore, Arc<dyn Clock>, Arc<Metrics>, Arc<WriteGate>),
-) -> Result<Parts, BuildError> {
-    let packs = Arc::new(new_packs(settings, &store));
-    let releases = Arc::new(Releases::new(releases_config(
-        settings,
-        (&store, &packs),
-        plugins,
-        &metrics,
-    )));
-    let render_parts = RenderParts {
-        watch: replica.watch.clone(),
-        lookup: replica.lookup.clone(),
-        releases: Arc::clone(&releases),
-        driver: Arc::clone(&driver),
-        packs: Arc::clone(&packs),
-        egress: Egress::new(&settings.fetch)?,
-        fallback: Fallback::new(&settings.fallback, &settings.http.public_url())?,
-        metrics: Arc::clone(&metrics),
-    };
-    let options = render_options(settings, store.kind())?;
-    let renderer = Arc::new(Renderer::new(render_parts, options));
-    let assets = Arc::new(new_assets(settings, replica, &store, &metrics));
-    let publisher = Publisher::new(
-        PublisherParts {
-            store: store.clone(),
-            watch: replica.watch.clone(),
-            assets: Arc::clone(&assets),
-            clock: Arc::clone(&clock),
-            metrics: Arc::clone(&metrics),
-            oc_version: settings.http.oc_version.parse()?,
-            gate: Arc::clone(&gate),
-        },
-        settings.publish.clone(),
-    );
-    let discovery = discovery(settings, replica, (&releases, &renderer));
-    let (directory, ui) = pages(
-        settings,
-        replica,
-        (Arc::clone(&renderer), Arc::clone(&packs)),
-    );
-    let readiness = Readiness::new(
-        (replica.watch.clone(), driver),
-        Arc::clone(&clock),
-        Arc::clone(&gate),
-    );
-    Ok(Parts {
-        store,
-        clock,
-        metrics,
-        releases,
-        renderer,
-        publisher: Arc::new(publisher),
-        assets,
-        externals: Arc::new(Externals::new(Arc::clone(&packs))),
-        packs,
-        discovery: Arc::new(discovery),
-        directory,
-        ui,
-        readiness: Arc::new(readiness),
-        authenticator: Arc::new(Authenticator::new(&settings.auth)),
-        gate,
-    })
-}
-
-fn discovery(
-    settings: &Settings,
-    replica: &Replica,
-    (releases, renderer): (&Arc<Releases>, &Arc<Renderer>),
-) -> Discovery {
-    let discovery = Discovery::new(
-        replica.watch.clone(),
-        Arc::clone(releases),
-        Arc::clone(renderer),
-        (settings.discovery.clone(), settings.http.oc_version.clone()),
-    );
-    discovery.with_dependencies(drivers::dependencies(&settings.engine))
-}
-
-/// What the pages list, and the pages.
-fn pages(
-    settings: &Settings,
-    replica: &Replica,
-    (renderer, packs): (Arc<Renderer>, Arc<Packs>),
-) -> (Arc<Directory>, Arc<Ui>) {
-    let directory = Arc::new(Directory::new(
-        Arc::clone(&replica.catalog),
-        settings.discovery.experimental,
-    ));
-    let ui = Ui::new(UiParts {
-        watch: replica.watch.clone(),
-        directory: Arc::clone(&directory),
-        renderer,
-        packs,
-        robots: settings.discovery.robots,
-        oc_version: settings.http.oc_version.clone(),
-    });
-    (directory, Arc::new(ui))
+    Ok(assembly::packs(settings, &store))
 }
 
 fn open(
@@ -403,44 +241,6 @@ async fn replicate(
         watch,
         lookup,
     }
-}
-
-fn releases_config(
-    settings: &Settings,
-    (store, packs): (&ComponentStore, &Arc<Packs>),
-    plugins: &Plugins,
-    metrics: &Arc<Metrics>,
-) -> ReleasesConfig {
-    ReleasesConfig {
-        store: store.clone(),
-        packs: Arc::clone(packs),
-        paths: PublicPaths::new(
-            settings.storage.public_url.as_deref(),
-            &settings.storage.components_dir,
-            &settings.http.public_url(),
-        ),
-        environment: settings.render.env.clone(),
-        plugins: Arc::clone(plugins),
-        concurrency: settings.render.component_concurrency,
-        deadline: settings.storage.retry_timeout,
-        capacity: settings.cache.releases.as_u64(),
-        metrics: Arc::clone(metrics),
-    }
-}
-
-fn render_options(
-    settings: &Settings,
-    store_kind: &'static str,
-) -> Result<RenderOptions, BuildError> {
-    Ok(RenderOptions {
-        settings: settings.render.clone(),
-        limits: settings.engine.call_limits(),
-        base_url: Arc::from(settings.http.public_url()),
-        oc_version: settings.http.oc_version.parse::<Version>()?,
-        store_kind,
-        store_deadline: settings.storage.retry_timeout,
-        expose_stacks: settings.errors.expose_stacks,
-    })
 }
 
 /// Publishes the samples into an empty local folder, and gives their names.

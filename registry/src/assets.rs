@@ -98,6 +98,16 @@ impl Asset {
             _ => self,
         }
     }
+
+    /// Bytes that are in `encoding` already.
+    pub(crate) fn of(body: Bytes, content_type: &'static str, encoding: Encoding) -> Self {
+        Self {
+            etag: tag(&body),
+            content_type: Some(content_type),
+            encoding: (encoding != Encoding::Identity).then(|| encoding.as_str()),
+            body,
+        }
+    }
 }
 
 // === impl Assets ===

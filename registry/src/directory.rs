@@ -19,6 +19,8 @@ use arc_swap::ArcSwapOption;
 use ochre_model::{ComponentId, ComponentName, Version};
 use ochre_store::{Catalog, CatalogSnapshot};
 
+use crate::oc_client::OcClient;
+
 pub use describe::{DescribeParts, run};
 pub use listing::{Entry, Facet, Filter, HistoryItem, Listing};
 
@@ -39,6 +41,7 @@ pub struct Description {
 #[derive(Debug)]
 pub struct Directory {
     catalog: Arc<Catalog>,
+    own: Arc<OcClient>,
     experimental: bool,
     descriptions: RwLock<HashMap<ComponentName, (Version, Arc<Description>)>>,
     /// Grows with every change of `descriptions`.
@@ -59,12 +62,17 @@ struct Current {
 // === impl Directory ===
 
 impl Directory {
-    /// Lists what `catalog` holds; components whose state is `experimental` on request only.
-    pub fn new(catalog: Arc<Catalog>, experimental: bool) -> Self {
+    /// Lists what `catalog` holds, and `own`; components whose state is `experimental` on request
+    /// only.
+    pub fn new(catalog: Arc<Catalog>, own: Arc<OcClient>, experimental: bool) -> Self {
+        let id = own.id();
+        let described = Arc::new(Description::of(own.manifest()));
+        let descriptions = HashMap::from([(id.name.clone(), (id.version.clone(), described))]);
         Self {
             catalog,
+            own,
             experimental,
-            descriptions: RwLock::default(),
+            descriptions: RwLock::new(descriptions),
             revision: AtomicU64::new(0),
             current: ArcSwapOption::empty(),
             making: Mutex::default(),
@@ -86,7 +94,7 @@ impl Directory {
     fn known(&self) -> Option<Arc<Listing>> {
         let current = self.current.load();
         let current = current.as_ref()?;
-        let is_current = Arc::ptr_eq(&current.snapshot, &self.catalog.load())
+        let is_current = Arc::ptr_eq(&current.snapshot, &self.own.beside(&self.catalog.load()))
             && current.revision == self.revision.load(Ordering::Acquire);
         is_current.then(|| Arc::clone(&current.listing))
     }
@@ -96,7 +104,7 @@ impl Directory {
         if let Some(listing) = self.known() {
             return listing;
         }
-        let snapshot = self.catalog.load_full();
+        let snapshot = self.own.beside(&self.catalog.load());
         let revision = self.revision.load(Ordering::Acquire);
         let descriptions = self.descriptions.read();
         let descriptions = descriptions.unwrap_or_else(PoisonError::into_inner);

@@ -131,7 +131,7 @@ impl Discovery {
     }
 
     fn all_versions(&self, release: &Release) -> Value {
-        let catalog = self.watch.catalog().load();
+        let catalog = self.renderer.published();
         let component = catalog.get(release.id.name.as_str());
         let versions = component
             .map(|component| component.versions())
@@ -152,7 +152,7 @@ impl Discovery {
 
     /// Every release, newest first; dates in UTC.
     pub fn history(&self) -> Value {
-        let catalog = self.watch.catalog().load();
+        let catalog = self.renderer.published();
         let mut releases: Vec<(u64, Map<String, Value>)> = Vec::new();
         for (name, component) in catalog.iter() {
             for (version, details) in component.iter() {
@@ -174,7 +174,7 @@ impl Discovery {
 
     /// The newest release of each component that is listed.
     fn newest(&self, state: Option<&str>) -> Vec<ComponentId> {
-        let catalog = self.watch.catalog().load();
+        let catalog = self.renderer.published();
         catalog
             .names()
             .filter_map(|name| {

@@ -2,6 +2,7 @@
 
 pub(crate) mod assets;
 pub(crate) mod batch;
+pub(crate) mod client_files;
 pub(crate) mod component;
 pub(crate) mod discovery;
 pub(crate) mod externals;

@@ -21,6 +21,7 @@ use tracing::instrument;
 
 use crate::{
     metrics::Metrics,
+    oc_client::OcClient,
     packs::{PackError, Packs},
     plugins::Plugins,
     public_path::PublicPaths,
@@ -69,7 +70,9 @@ pub enum MissingFile {
 pub struct Releases {
     store: ComponentStore,
     packs: Arc<Packs>,
+    own: Arc<OcClient>,
     paths: PublicPaths,
+    own_paths: PublicPaths,
     environment: BTreeMap<String, Value>,
     plugins: Plugins,
     concurrency: usize,
@@ -96,8 +99,12 @@ pub struct ReleasesConfig {
     pub store: ComponentStore,
     /// What renders views.
     pub packs: Arc<Packs>,
+    /// The component that the node brings by itself.
+    pub own: Arc<OcClient>,
     /// Public URLs of files.
     pub paths: PublicPaths,
+    /// Public URLs of the files of `own`.
+    pub own_paths: PublicPaths,
     /// `render.env`.
     pub environment: BTreeMap<String, Value>,
     /// What the operator adds to `context.plugins`.
@@ -120,7 +127,9 @@ impl Releases {
         Self {
             store: config.store,
             packs: config.packs,
+            own: config.own,
             paths: config.paths,
+            own_paths: config.own_paths,
             environment: config.environment,
             plugins: config.plugins,
             concurrency: config.concurrency,
@@ -175,7 +184,11 @@ impl Releases {
 
     #[instrument(skip_all, fields(component.name = %id.name, component.version = %id.version))]
     async fn load(&self, id: &ComponentId) -> Result<Arc<Release>, ReadError> {
-        let files = self.store.read_release(id).await?;
+        let files = if id == self.own.id() {
+            self.own.release()
+        } else {
+            self.store.read_release(id).await?
+        };
         let template = &files.manifest.oc().files.template;
         let template_type = mapped_type(&template.template_type);
         let pack = self.packs.loaded(&template_type);
@@ -207,6 +220,11 @@ impl Releases {
             is_missing.then_some(MissingFile::Provider)
         };
         let environment = merged(&self.environment, &own);
+        let paths = if id == self.own.id() {
+            &self.own_paths
+        } else {
+            &self.paths
+        };
         let mut program = program(id, &files, &environment, prepared.pack);
         program.plugins = Arc::clone(&self.plugins);
         let weight = [&files.template, &files.server, &files.env]
@@ -224,8 +242,8 @@ impl Releases {
             template_type: Arc::from(template_type),
             is_pack_missing: prepared.is_pack_missing,
             program: Arc::new(program),
-            static_path: self.paths.file(id, "").replacen("https:", "", 1),
-            template_url: self.paths.file(id, "template.js"),
+            static_path: paths.file(id, "").replacen("https:", "", 1),
+            template_url: paths.file(id, "template.js"),
             environment: serde_json::to_vec(&environment).unwrap_or_default().into(),
             missing,
             permits: Arc::new(Semaphore::new(self.concurrency)),

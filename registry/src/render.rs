@@ -27,6 +27,7 @@ use crate::{
     extract::Caller,
     fallback::Fallback,
     metrics::Metrics,
+    oc_client::{self, OcClient},
     packs::Packs,
     plugins::Plugins,
     release::{Release, Releases},
@@ -47,6 +48,7 @@ pub struct Renderer {
     watch: Watch,
     lookup: Lookup,
     releases: Arc<Releases>,
+    own: Arc<OcClient>,
     driver: Arc<dyn Driver>,
     packs: Arc<Packs>,
     egress: Egress,
@@ -64,6 +66,8 @@ pub struct RenderParts {
     pub lookup: Lookup,
     /// Releases ready to serve.
     pub releases: Arc<Releases>,
+    /// The component that the node brings by itself.
+    pub own: Arc<OcClient>,
     /// Executes JavaScript.
     pub driver: Arc<dyn Driver>,
     /// What renders views.
@@ -133,6 +137,7 @@ impl Renderer {
             watch: parts.watch,
             lookup: parts.lookup,
             releases: parts.releases,
+            own: parts.own,
             driver: parts.driver,
             packs: parts.packs,
             egress: parts.egress,
@@ -150,6 +155,11 @@ impl Renderer {
     /// What the operator adds to `context.plugins`.
     pub fn plugins(&self) -> &Plugins {
         self.releases.plugins()
+    }
+
+    /// Everything that this node answers for: what is published, and the component that it brings.
+    pub fn published(&self) -> Arc<CatalogSnapshot> {
+        self.own.beside(&self.watch.catalog().load())
     }
 
     /// A nesting for a request from outside.
@@ -258,7 +268,14 @@ impl Renderer {
         let Ok(name) = name.parse::<ComponentName>() else {
             return Err(RenderFailure::unknown_component(name, kind));
         };
-        if let Some(id) = find(&self.watch.catalog().load(), &name, requested) {
+        let catalog = self.watch.catalog().load();
+        let found = if name.as_str() == oc_client::NAME {
+            find(&self.published(), &name, requested)
+        } else {
+            find(&catalog, &name, requested)
+        };
+        drop(catalog);
+        if let Some(id) = found {
             return Ok(id);
         }
         // Another node may have published it a moment ago: ask the store before saying 404.
@@ -278,7 +295,9 @@ impl Renderer {
             return Err(RenderFailure::not_loaded());
         }
         Err(
-            if self.watch.catalog().load().get(name.as_str()).is_some() {
+            if name.as_str() == oc_client::NAME
+                || self.watch.catalog().load().get(name.as_str()).is_some()
+            {
                 RenderFailure::unknown_version(name.as_str(), requested, kind)
             } else {
                 RenderFailure::unknown_component(name.as_str(), kind)

@@ -14,7 +14,9 @@ use actix_web::{
 
 use crate::{
     error::ApiError,
-    handlers::{assets, batch, component, discovery, externals, operations, pages, publish},
+    handlers::{
+        assets, batch, client_files, component, discovery, externals, operations, pages, publish,
+    },
 };
 
 /// Registers every route under `prefix` (starts and ends with `/`).
@@ -97,23 +99,27 @@ fn validation(paths: Vec<String>) -> Resource {
         .route(web::post().to(publish::validate))
 }
 
-/// Files that never change.
+/// Files: of releases, pages and packs, and the browser client, which stands where a version of
+/// `oc-client` would.
 fn files(config: &mut ServiceConfig, base: &str) {
+    let at = |path: &str| vec![format!("{base}{path}")];
+    let client = |file: &str| {
+        let path = format!(
+            "{base}/{{_:(?i)oc-client}}/{{_k:(?i){}}}",
+            file.replace('.', "\\.")
+        );
+        vec![format!("{path}/"), path]
+    };
     config
         .service(read(
-            vec![format!(
-                "{base}/{{_:(?i)~assets}}/{{name}}/{{version}}/{{path:.+}}"
-            )],
+            at("/{_:(?i)~assets}/{name}/{version}/{path:.+}"),
             assets::get,
         ))
-        .service(read(
-            vec![format!("{base}/{{_:(?i)~externals}}/{{path:.+}}")],
-            externals::get,
-        ))
-        .service(read(
-            vec![format!("{base}/{{_:(?i)~ui}}/{{version}}/{{file}}")],
-            pages::file,
-        ));
+        .service(read(at("/{_:(?i)~ui}/{version}/{file}"), pages::file))
+        .service(read(at("/{_:(?i)~externals}/{path:.+}"), externals::get))
+        .service(read(client("client.js"), client_files::code))
+        .service(read(client("client.dev.js"), client_files::development))
+        .service(read(client("oc-client.min.map"), client_files::map));
 }
 
 /// A resource that is only read.

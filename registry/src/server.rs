@@ -14,7 +14,7 @@ use actix_web::{
 };
 
 use crate::{
-    app::Parts,
+    assembly::Parts,
     auth::Authenticator,
     body::BodyLimits,
     extract::ExtractSettings,
@@ -139,6 +139,7 @@ impl Shared {
     fn add_data(&self, config: &mut web::ServiceConfig) {
         let parts = self.parts.clone();
         config
+            .app_data(web::Data::from(parts.own))
             .app_data(web::Data::from(parts.renderer))
             .app_data(web::Data::from(parts.publisher))
             .app_data(web::Data::from(parts.assets))

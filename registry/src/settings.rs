@@ -2,6 +2,7 @@
 //!
 //! One TOML file, then environment variables `OCHRE__SECTION__KEY`. See [`source::load`].
 
+mod client;
 mod engine;
 mod http;
 mod node;
@@ -16,6 +17,7 @@ use ochre_store::StoreSettings;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+pub use client::{ClientSettings, ClientTemplate, External, Global};
 pub use engine::{EngineSettings, Isolation, QuickJsSettings};
 pub use http::{HttpSettings, OC_VERSION};
 pub use node::{DriverChoice, NodeSettings};
@@ -56,6 +58,8 @@ pub struct Settings {
     pub fetch: FetchSettings,
     /// Template packs.
     pub templates: TemplateSettings,
+    /// The browser client.
+    pub client: ClientSettings,
     /// What is kept in memory.
     pub cache: CacheSettings,
     /// Listing of components.
@@ -193,6 +197,7 @@ impl Settings {
         problems.extend(self.sync.validate());
         problems.extend(self.auth.problems());
         problems.extend(self.fallback.problems());
+        problems.extend(self.client.problems());
         for (key, value) in [
             ("http.batch_max", self.http.batch_max),
             ("http.batch_concurrency", self.http.batch_concurrency),

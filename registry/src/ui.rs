@@ -15,8 +15,6 @@ mod snippet;
 
 use std::sync::Arc;
 
-use ochre_cdn_sync::Watch;
-
 pub use files::{UiFile, UiFiles};
 pub use info::InfoRequest;
 pub use list::{ListRequest, View};
@@ -31,7 +29,6 @@ use crate::{
 /// Renders the pages.
 #[derive(Debug)]
 pub struct Ui {
-    watch: Watch,
     directory: Arc<Directory>,
     renderer: Arc<Renderer>,
     packs: Arc<Packs>,
@@ -43,8 +40,6 @@ pub struct Ui {
 /// What [`Ui`] is built from.
 #[derive(Debug)]
 pub struct UiParts {
-    /// Follows what is published.
-    pub watch: Watch,
     /// What is listed.
     pub directory: Arc<Directory>,
     /// Finds releases.
@@ -138,7 +133,6 @@ impl Ui {
     /// Puts the parts together.
     pub fn new(parts: UiParts) -> Self {
         Self {
-            watch: parts.watch,
             directory: parts.directory,
             renderer: parts.renderer,
             packs: parts.packs,

@@ -4,6 +4,7 @@
 mod archive;
 mod assets;
 mod batch;
+mod browser_client;
 mod cli;
 mod client;
 mod consume;

@@ -1,6 +1,9 @@
 //! Compares two answers field by field.
 
-use std::{collections::BTreeMap, fmt};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt,
+};
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use ochre_tests::Answer;
@@ -118,8 +121,7 @@ impl Fields {
     pub(crate) fn mismatches(&self, ochre: &Self) -> Vec<Mismatch> {
         const ABSENT: &str = "(absent)";
         let mut found = Vec::new();
-        let names: std::collections::BTreeSet<_> =
-            self.values.keys().chain(ochre.values.keys()).collect();
+        let names: BTreeSet<_> = self.values.keys().chain(ochre.values.keys()).collect();
         for name in names {
             let added = name.strip_prefix("header ");
             let added = added.is_some_and(|header| ADDED_HEADERS.contains(&header));
@@ -195,7 +197,9 @@ fn compare_json(path: &str, left: &Value, right: &Value, found: &mut Vec<Mismatc
                 ));
             }
         }
-        (Value::Array(left), Value::Array(right)) if left.len() == right.len() => {
+        (Value::Array(left), Value::Array(right))
+            if left.len() == right.len() && !have_names(left, right) =>
+        {
             for (at, (left, right)) in left.iter().zip(right).enumerate() {
                 compare_json(&format!("{path}[{at}]"), left, right, found);
             }
@@ -206,7 +210,18 @@ fn compare_json(path: &str, left: &Value, right: &Value, found: &mut Vec<Mismatc
     }
 }
 
-/// Compares lists of different lengths item by item, each found by what it says it is.
+/// Whether two lists hold the same items by name, each once: objects, or texts in another order.
+fn have_names(left: &[Value], right: &[Value]) -> bool {
+    let are_objects = left.iter().all(Value::is_object);
+    let names = |list: &[Value]| list.iter().map(item_name).collect::<Vec<_>>();
+    let (left, right) = (names(left), names(right));
+    let (left_set, right_set): (BTreeSet<_>, BTreeSet<_>) =
+        (left.iter().collect(), right.iter().collect());
+    let is_same_set = left_set.len() == left.len() && left_set == right_set;
+    is_same_set && (left != right || are_objects)
+}
+
+/// Compares lists of other lengths or orders item by item, each found by what it says it is.
 fn compare_items(path: &str, left: &[Value], right: &[Value], found: &mut Vec<Mismatch>) {
     const ABSENT: &str = "(absent)";
     let named = |list: &[Value]| -> Vec<(String, Value)> {

@@ -19,7 +19,14 @@ use crate::{
     error::ApiError,
     etag,
     extract::{ComponentPath, segment},
+    oc_client::OcClient,
 };
+
+/// `Cache-Control` of files that never change.
+pub(super) const IMMUTABLE: &str = "public, max-age=31536000, immutable";
+
+/// `Cache-Control` of files that change with the registry's settings and version.
+pub(super) const CHANGING: &str = "public, max-age=300, stale-while-revalidate=86400";
 
 /// Sends one file, or one range of it.
 ///
@@ -31,6 +38,7 @@ pub(crate) async fn get(
     request: HttpRequest,
     path: ComponentPath,
     assets: web::Data<Assets>,
+    own: web::Data<OcClient>,
 ) -> Result<HttpResponse, ApiError> {
     let file = segment(&request, "path")?;
     let missing = || ApiError::not_found("there is no such file");
@@ -38,13 +46,11 @@ pub(crate) async fn get(
         return Err(missing());
     };
     let id = ComponentId { name, version };
-    let range = request.headers().contains_key(RANGE);
-    let accepted = AcceptEncoding::parse(&request).ok();
-    let encoding = if range {
-        Encoding::Identity
-    } else {
-        Encoding::negotiate(accepted.as_ref())
-    };
+    let encoding = encoding_for(&request);
+    if id == *own.id() {
+        let asset = own.file(&file, encoding).ok_or_else(missing)?;
+        return respond(&request, &asset, CHANGING);
+    }
     let asset = assets
         .get(&id, &file, encoding)
         .await
@@ -58,10 +64,27 @@ pub(crate) async fn get(
                 ApiError::unavailable("storage_unavailable", error.to_string()).because(error)
             }
         })?;
-    respond(&request, &asset)
+    respond(&request, &asset, IMMUTABLE)
 }
 
-pub(super) fn respond(request: &HttpRequest, asset: &Asset) -> Result<HttpResponse, ApiError> {
+/// The encoding that a caller gets; a range is one of the file as it is.
+pub(super) fn encoding_for(request: &HttpRequest) -> Encoding {
+    if request.headers().contains_key(RANGE) {
+        return Encoding::Identity;
+    }
+    Encoding::negotiate(AcceptEncoding::parse(request).ok().as_ref())
+}
+
+/// Sends an asset, or one range of it, or that the caller has it already.
+///
+/// # Errors
+///
+/// 416 for a range outside of it.
+pub(super) fn respond(
+    request: &HttpRequest,
+    asset: &Asset,
+    cache_control: &'static str,
+) -> Result<HttpResponse, ApiError> {
     let header = |name| {
         request
             .headers()
@@ -71,7 +94,7 @@ pub(super) fn respond(request: &HttpRequest, asset: &Asset) -> Result<HttpRespon
     let mut response = HttpResponse::Ok();
     response
         .insert_header((ETAG, asset.etag.as_ref()))
-        .insert_header((CACHE_CONTROL, "public, max-age=31536000, immutable"))
+        .insert_header((CACHE_CONTROL, cache_control))
         .insert_header((VARY, "Accept-Encoding"))
         .insert_header((ACCEPT_RANGES, "bytes"))
         .insert_header((X_CONTENT_TYPE_OPTIONS, "nosniff"))

@@ -1,14 +1,9 @@
 //! `GET /~externals/{package}@{version}/{path}`: scripts that browsers need to render views.
 
-use actix_web::{
-    HttpRequest, HttpResponse,
-    http::header::{AcceptEncoding, Header as _, RANGE},
-    web,
-};
+use actix_web::{HttpRequest, HttpResponse, web};
 
 use super::assets;
 use crate::{
-    assets::Encoding,
     error::ApiError,
     externals::{ExternalError, Externals},
     extract::segment,
@@ -25,17 +20,12 @@ pub(crate) async fn get(
     externals: web::Data<Externals>,
 ) -> Result<HttpResponse, ApiError> {
     let origin = segment(&request, "path")?;
-    let encoding = if request.headers().contains_key(RANGE) {
-        Encoding::Identity
-    } else {
-        Encoding::negotiate(AcceptEncoding::parse(&request).ok().as_ref())
-    };
-    let found = externals.get(&origin, encoding).await;
+    let found = externals.get(&origin, assets::encoding_for(&request)).await;
     let asset = found.map_err(|error| match error {
         ExternalError::NotFound => ApiError::not_found(error.to_string()),
         ExternalError::Unavailable(_) => {
             ApiError::unavailable("template_unavailable", error.to_string()).because(error)
         }
     })?;
-    assets::respond(&request, &asset)
+    assets::respond(&request, &asset, assets::IMMUTABLE)
 }

@@ -64,6 +64,12 @@ impl KnownTypes {
         }
     }
 
+    /// The types of the settings alone.
+    #[cfg(test)]
+    pub(crate) fn of_settings(settings: &TemplateSettings) -> Self {
+        Self::new(settings, &[], "http://host/")
+    }
+
     /// Whether components of this type are served at all.
     pub fn contains(&self, template_type: &str) -> bool {
         template_type == ES6

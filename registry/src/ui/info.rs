@@ -116,7 +116,7 @@ impl Ui {
     pub async fn info(&self, request: &InfoRequest) -> Result<Page, UiError> {
         let resolved = self.renderer.resolve(&request.name, &request.version).await;
         let release = resolved.map_err(UiError::Release)?;
-        let catalog = self.watch.catalog().load_full();
+        let catalog = self.renderer.published();
         let component = catalog.get(release.id.name.as_str());
         let frame = self.frame(request.theme);
         let oc = release.manifest.oc();
