@@ -153,3 +153,29 @@ async fn a_watch_that_has_ended_refreshes_no_more() {
     node.running.await.unwrap();
     assert_eq!(node.watch.refresh().await, Err(RefreshError::Stopped));
 }
+
+/// A store whose writes are held, as one without conditional writes is for ever.
+#[tokio::test(start_paused = true)]
+async fn releases_of_a_held_store_are_listed_without_its_manifests() {
+    let subject = Subject::memory();
+    let package = r#"{"name":"a","version":"1.0.0","oc":{"files":{}}}"#;
+    subject.put("a/1.0.0/package.json", package).await;
+    let (store, _) = subject.faulty(Fault::None);
+    store.hold_writes();
+    let before = subject.list().await;
+    let settings = WatchSettings::default();
+    let watch = Watch::new(store.clone(), Arc::default(), Feed::new(), &settings);
+    let (runner, token) = (watch.clone(), CancellationToken::new());
+    let running = tokio::spawn(async move { runner.run(token).await });
+
+    watch.loaded().await.unwrap();
+    assert!(watch.catalog().load().contains(&id("a", "1.0.0")));
+    watch.refresh().await.unwrap();
+    assert_eq!(subject.list().await, before, "nothing is written");
+
+    store.release_writes();
+    watch.refresh().await.unwrap();
+    let list = subject.get_json("components.json").await;
+    assert_eq!(list["components"]["a"][0], "1.0.0");
+    running.abort();
+}
