@@ -8,7 +8,7 @@ use serde_json::json;
 const BOOT: &str = include_str!("js/boot.js");
 
 /// The scripts of a worker, and those that it shares with the embedded engine.
-const SCRIPTS: [(&str, &str); 18] = [
+const SCRIPTS: [(&str, &str); 21] = [
     ("wire", include_str!("js/wire.js")),
     ("natives", include_str!("js/natives.js")),
     ("modules", include_str!("js/modules.js")),
@@ -19,6 +19,9 @@ const SCRIPTS: [(&str, &str); 18] = [
     ("worker", include_str!("js/worker.js")),
     ("realm", include_str!("../quickjs/js/realm.js")),
     ("provider", include_str!("../quickjs/js/provider.js")),
+    ("port", include_str!("../quickjs/js/port.js")),
+    ("plugins", include_str!("../quickjs/js/plugins.js")),
+    ("plugged", include_str!("../quickjs/js/plugged.js")),
     ("view", include_str!("../quickjs/js/view.js")),
     ("json", include_str!("../quickjs/js/json.js")),
     ("stream", include_str!("../quickjs/js/stream.js")),

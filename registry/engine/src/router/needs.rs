@@ -24,7 +24,7 @@ const NODE_GLOBALS: [&str; 2] = ["Intl", "WebAssembly"];
 /// Why a program is executed by Node.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Need {
-    /// It requires a module that the operator allows.
+    /// It, or a plugin that it may use, requires a module that the operator allows.
     Module,
     /// It uses `Intl` or what builds on it, or `WebAssembly`.
     Global,
@@ -35,7 +35,10 @@ pub(super) enum Need {
 /// Why `program` needs Node, if it does. `dependencies`: what components may require.
 pub(super) fn of(program: &Program, dependencies: &BTreeSet<String>) -> Option<Need> {
     let provider = program.provider.as_ref().map(|script| &*script.source);
-    if provider.is_some_and(|source| requires_one_of(source, dependencies)) {
+    let plugins = program.plugins.iter().map(|plugin| &*plugin.script.source);
+    let plugins = plugins.filter(|_| provider.is_some_and(|source| source.contains("plugins")));
+    let mut sources = provider.into_iter().chain(plugins);
+    if sources.any(|source| requires_one_of(source, dependencies)) {
         return Some(Need::Module);
     }
     let view = program.view.as_ref().map(|view| &*view.script.source);

@@ -9,6 +9,7 @@ use super::*;
 use crate::{
     conduct::Conduct,
     driver::{Answer, Entry, FetchRequest, FetchResponse, HostCalls, Limits, NestedRender, View},
+    plugin::Plugin,
     script::Script,
     template::TemplatePack,
 };
@@ -150,6 +151,21 @@ async fn what_only_node_can_do_is_executed_there() {
         let drivers = drivers([400, 1], Choice::Auto, &[]);
         assert_eq!(drivers.call(program(source), 5_000).await, (0, 5_000));
     }
+}
+
+#[tokio::test]
+async fn program_with_plugins_that_require_modules_is_executed_by_node() {
+    let mut uses = program("context.plugins.a()");
+    let plugin = Plugin::new("a", "require('lodash')", "{}");
+    uses.plugins = Arc::new([Arc::new(plugin)]);
+    let drivers = drivers([1, 1], Choice::Auto, &[]);
+    let uses_none = Program {
+        plugins: Arc::clone(&uses.plugins),
+        ..program("1")
+    };
+
+    assert_eq!(drivers.call(uses, 1).await, (0, 1));
+    assert_eq!(drivers.call(uses_none, 1).await, (1, 1));
 }
 
 fn with_view(template_type: &str) -> Program {

@@ -5,6 +5,7 @@
   const vm = require('vm');
   const EMPTY = vm.constants?.DONT_CONTEXTIFY;
   const CONSOLE_LENGTH_MAX = 8 * 1024;
+  const PLUGIN_ENVIRONMENT = { NODE_ENV: 'production' };
   // What Node's realms have and the embedded engine's do not; OC has them too.
   const MORE_GLOBALS = ['Intl', 'WebAssembly'];
   const packs = new Map();
@@ -26,7 +27,7 @@
       error.stack = `${error}\n    at ${place}`;
       throw error;
     }
-    compiled.runInContext(realm.context, { displayErrors: false });
+    return compiled.runInContext(realm.context, { displayErrors: false });
   }
 
   // Frames of ours and of Node tell nobody anything, and paths of this machine are nobody's business.
@@ -38,13 +39,14 @@
   function newRealm() {
     const context = EMPTY === undefined ? vm.createContext() : vm.createContext(EMPTY);
     script('realm').runInContext(context)(MORE_GLOBALS);
-    const tools = vm.runInContext('({ parse: JSON.parse, bytes: (length) => new Uint8Array(length) })', context);
+    const tools = vm.runInContext('({ parse: JSON.parse, bytes: (length) => new Uint8Array(length), Promise })', context);
     return { context, ...tools };
   }
 
   class Release {
     #program;
     #tools;
+    #plugins = undefined;
     #provider = undefined;
     #view = undefined;
     #isProven = false;
@@ -63,6 +65,7 @@
 
     // Drops the realms; the next call makes them again.
     unload() {
+      this.#plugins = undefined;
       this.#provider = undefined;
       this.#view = undefined;
       this.#isProven = false;
@@ -79,28 +82,29 @@
       this.#forget(call);
     }
 
-    // An answer of the registry to what the call asked.
-    resume(call, request, ok, text) {
+    // An answer of the registry to what `side` asked for the call.
+    resume(call, { side, id }, ok, text) {
       call.closed();
       if (!this.#calls.has(call.id)) return;
-      this.#enter(call, () => this.#provider.resume(request, ok, ok ? this.#provider.parse(text) : text));
+      this.#enter(call, () => side.resume(id, ok, ok ? side.parse(text) : text));
       this.settled(call);
     }
 
-    resumeFetch(call, request, head, body) {
+    resumeFetch(call, { side, id }, head, body) {
       call.closed();
       if (!this.#calls.has(call.id)) return;
-      const { parse, bytes, resume } = this.#provider;
-      const parts = parse(wire.json(head));
-      parts.body = bytes(body.length);
+      const parts = side.parse(wire.json(head));
+      parts.body = side.bytes(body.length);
       body.copy(parts.body);
-      this.#enter(call, () => resume(request, true, parts));
+      this.#enter(call, () => side.resume(id, true, parts));
       this.settled(call);
     }
 
     // An error that reached the process: of a floating promise, or thrown where nobody caught it.
-    caught(call, error, isThrown) {
-      if (this.#provider !== undefined) this.#enter(call, () => this.#provider.caught(call.id, error, isThrown));
+    caught(call, error, isThrown, promise) {
+      const isPlugins = this.#plugins !== undefined && promise instanceof this.#plugins.Promise;
+      const side = isPlugins ? this.#plugins : this.#provider;
+      if (side !== undefined) this.#enter(call, () => side.caught(call.id, error, isThrown));
       else this.#tools.fail(call, { kind: 'provider', detail: { message: 'script failed' } });
       this.settled(call);
     }
@@ -110,8 +114,9 @@
         try {
           work();
         } catch (error) {
-          if (this.#provider === undefined) throw error;
-          this.#provider.caught(call.id, error, true);
+          // Ours, or of a realm that could not be made.
+          if (this.#provider === undefined) this.#tools.fail(call, { kind: 'provider', detail: { message: String(error) } });
+          else this.#provider.caught(call.id, error, true);
         }
       });
     }
@@ -120,7 +125,7 @@
       const { task } = call;
       const needsProvider = task === 'data' || task === 'dataAndRender' || (task === 'warm' && this.#program.provider != null);
       const needsView = task === 'render' || task === 'dataAndRender' || (task === 'warm' && this.#program.view != null);
-      if (needsProvider && !this.#loadProvider(call)) return;
+      if (needsProvider && !(this.#loadPlugins(call) && this.#loadProvider(call))) return;
       if (needsView && !this.#loadView(call)) return;
       if (task === 'warm') this.#tools.answer(call, 'empty');
       else if (task === 'render') this.#render(call, input);
@@ -144,22 +149,73 @@
       this.#view.render(call.id, call.renderId, model);
     }
 
-    #loadProvider(call) {
-      if (this.#provider !== undefined) return true;
-      const realm = newRealm();
-      const { console, environment, provider } = this.#program;
-      const host = { ...this.#hostOf(realm), environment: JSON.stringify(environment) };
-      if (!console) delete host.console;
-      const entries = script('provider').runInContext(realm.context)(host);
+    // The realm of the operator's plugins, if the provider names them.
+    #loadPlugins(call) {
+      const { plugins, provider } = this.#program;
+      if (this.#plugins !== undefined || plugins === undefined || !provider.source.includes('plugins')) return true;
+      const { side, host } = this.#newSide(plugins.map((plugin) => plugin.script.source));
+      host.plugin = (index) => evaluate(side, plugins[index].script);
+      this.#bootstrap(side, host, { environment: PLUGIN_ENVIRONMENT, first: 1 });
+      const list = side.parse(JSON.stringify(plugins.map(({ script: _, ...rest }) => rest)));
+      const port = script('port').runInContext(side.context)();
       try {
-        evaluate(realm, provider);
-        entries.loaded();
+        side.peer = script('plugins').runInContext(side.context)(host, port, list);
       } catch (error) {
-        entries.broken(call.id, error);
+        side.broken(call.id, error);
         return false;
       }
-      this.#provider = { ...realm, ...entries };
+      this.#plugins = side;
       return true;
+    }
+
+    #loadProvider(call) {
+      if (this.#provider !== undefined) return true;
+      const { console, environment, provider } = this.#program;
+      const { side, host } = this.#newSide([provider.source]);
+      if (!console) delete host.console;
+      host.peer = this.#plugins?.peer;
+      host.proceed = (id) => setImmediate(() => this.#proceed(id));
+      host.discard = () => setImmediate(() => this.#discard(side));
+      this.#bootstrap(side, host, { environment, first: 2 });
+      try {
+        evaluate(side, provider);
+        side.loaded();
+      } catch (error) {
+        side.broken(call.id, error);
+        return false;
+      }
+      this.#provider = side;
+      return true;
+    }
+
+    // A realm with OC's globals, and the native side of its bootstrap script.
+    #newSide(sources) {
+      const side = newRealm();
+      return { side, host: this.#hostOf(side, sources.some(modules.isRequiredBy)) };
+    }
+
+    #bootstrap(side, host, { environment, first }) {
+      host.environment = JSON.stringify(environment);
+      host.first = first;
+      Object.assign(side, script('provider').runInContext(side.context)(host));
+    }
+
+    // Starts a call that waited for the plugins.
+    #proceed(id) {
+      const call = this.#calls.get(id);
+      if (call === undefined) return;
+      this.#enter(call, () => this.#provider.proceed(id));
+      this.settled(call);
+    }
+
+    // The plugins cannot be used: the next call begins afresh, and those that wait fail.
+    #discard(side) {
+      if (this.#provider !== side) return;
+      this.unload();
+      for (const call of [...this.#calls.values()]) {
+        this.#tools.refuse(call, { kind: 'crashed' });
+        this.#forget(call);
+      }
     }
 
     #loadView(call) {
@@ -199,18 +255,17 @@
       };
     }
 
-    #hostOf(realm) {
+    #hostOf(side, needsModules) {
       const { answer, fail, tell } = this.#tools;
-      const needsModules = modules.isRequiredBy(this.#program.provider.source);
       return {
-        ...natives.nativesOf(realm),
+        ...natives.nativesOf(side),
         isV8: true,
         outOfMemory: () => false,
         exhausted: () => {},
         current: () => this.#tools.current()?.id ?? 0,
         prelude: (name) => {
           if (needsModules && Object.hasOwn(natives.own, name)) return natives.own[name];
-          return script(name).runInContext(realm.context);
+          return script(name).runInContext(side.context);
         },
         require: (name) => modules.find(name),
         answer: (id, model) => answer(this.#calls.get(id), 'model', model),
@@ -236,10 +291,10 @@
           const call = this.#tools.current();
           if (call !== undefined) tell(call, { kind: 'console', call: call.id, level, line: line.slice(0, CONSOLE_LENGTH_MAX) });
         },
-        timer: (id, milliseconds) => this.#setTimer(id, milliseconds),
+        timer: (id, milliseconds) => this.#setTimer(side, id, milliseconds),
         clearTimer: (id) => this.#clearTimer(id),
-        render: (request, items) => this.#askRender(request, items),
-        fetch: (request, head, body) => this.#askFetch(request, head, body),
+        render: (id, items) => this.#askRender({ side, id }, items),
+        fetch: (id, head, body) => this.#askFetch({ side, id }, head, body),
       };
     }
 
@@ -261,13 +316,13 @@
       return true;
     }
 
-    #setTimer(id, milliseconds) {
+    #setTimer(side, id, milliseconds) {
       const call = this.#tools.current();
       if (call === undefined || !this.#calls.has(call.id) || !call.mayOpen()) return false;
       const timeout = setTimeout(() => {
         this.#timers.delete(id);
         call.closed();
-        this.#enter(call, () => this.#provider.fire(id));
+        this.#enter(call, () => side.fire(id));
         this.settled(call);
       }, milliseconds);
       this.#timers.set(id, { timeout, call });

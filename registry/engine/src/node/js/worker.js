@@ -74,6 +74,11 @@
     done(call, { failure: call.overflow === undefined ? failure : { kind: 'tooLarge', detail: call.overflow } });
   }
 
+  // The call was not carried out.
+  function refuse(call, refused) {
+    if (!call.isAnswered) done(call, { refused });
+  }
+
   function answer(call, kind, text) {
     if (call === undefined || call.isAnswered) return;
     const bytes = text === undefined ? 0 : Buffer.byteLength(text);
@@ -170,6 +175,7 @@
   const tools = {
     answer,
     fail,
+    refuse,
     stream,
     piece,
     endStream,
@@ -195,14 +201,14 @@
     },
   };
 
-  function caught(error, isThrown) {
+  function caught(error, isThrown, promise) {
     const call = current.getStore();
-    if (call !== undefined) call.release.caught(call, error, isThrown);
+    if (call !== undefined) call.release.caught(call, error, isThrown, promise);
     else process.stderr.write(`error of no call: ${error?.stack ?? error}\n`);
   }
 
   function run() {
-    process.on('unhandledRejection', (reason) => caught(reason, false));
+    process.on('unhandledRejection', (reason, promise) => caught(reason, false, promise));
     process.on('uncaughtException', (error) => caught(error, true));
     const reader = new Reader();
     socket = new net.Socket({ fd: SOCKET, readable: true, writable: true });

@@ -17,12 +17,6 @@
     if (!standard.has(name) && !more?.includes(name)) delete globalThis[name];
   }
 
-  // Call sites would hand out the functions on the stack, those of other realms among them.
-  Error.prepareStackTrace = (_, sites) => sites;
-  const [site] = new Error('a call site').stack;
-  delete Object.getPrototypeOf(site).getFunction;
-  Error.prepareStackTrace = undefined;
-
   // These natives walk `length` elements without an interrupt point, holes included: a sparse array
   // or an array-like object would keep them busy for hours. Dense arrays end at the heap limit.
   const LONGEST = 2 ** 25;
@@ -41,6 +35,13 @@
   // Takes the square of the length for a run of combining marks.
   guard(String.prototype, 'normalize', String.prototype.normalize, own, 100_000);
   if (more !== undefined) return;
+
+  // Call sites would hand out the functions on the stack, those of other realms among them.
+  Error.prepareStackTrace = (_, sites) => sites;
+  const [site] = new Error('a call site').stack;
+  delete Object.getPrototypeOf(site).getFunction;
+  Error.prepareStackTrace = undefined;
+
   const names =
     'concat copyWithin flat flatMap join reverse shift slice sort splice toLocaleString toString unshift';
   for (const name of names.split(' ')) guard(Array.prototype, name, Array.prototype[name], own);
