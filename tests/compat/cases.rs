@@ -10,6 +10,7 @@ mod parameters;
 mod provider;
 mod publish;
 mod streaming;
+mod template;
 mod validate;
 
 use crate::{components::Packaged, request::Case};
@@ -24,6 +25,7 @@ pub(crate) fn all(components: &[Packaged]) -> Vec<Case> {
     cases.extend(batch::cases());
     cases.extend(action::cases());
     cases.extend(streaming::cases());
+    cases.extend(template::cases());
     cases.extend(discovery::cases());
     cases.extend(validate::cases());
     cases.extend(publish::cases(components));

@@ -1,5 +1,7 @@
 //! Requests made up by a seeded generator.
 
+mod template;
+
 use rand::{RngExt as _, SeedableRng as _, rngs::StdRng, seq::IndexedRandom as _};
 use serde_json::{Map, Value, json};
 
@@ -26,7 +28,7 @@ pub(crate) fn cases() -> Vec<Case> {
     let batches = (0..BATCHES)
         .map(|at| batch(at, &mut random))
         .collect::<Vec<_>>();
-    [queries, ranges, batches].concat()
+    [queries, ranges, batches, template::cases()].concat()
 }
 
 fn query(at: usize, random: &mut StdRng) -> Case {

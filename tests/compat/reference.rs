@@ -19,6 +19,16 @@ env = { name = "local" }
 skip_headers_on_weak_version = ["Cache-Control"]
 [engine]
 deadline = "1s"
+[templates]
+types = [
+    "oc-template-react",
+    "oc-template-typescript-react",
+    "oc-template-preact",
+    "oc-template-vue",
+    "oc-template-solid",
+    "oc-template-svelte",
+    "oc-template-esm",
+]
 [discovery]
 validate = true
 [auth]

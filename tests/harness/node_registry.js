@@ -55,6 +55,14 @@ async function seedComponentList() {
   await put('components-details.json', { lastEdit: 1, components: {} });
 }
 
+// The types that are rendered beside OC's own. es6 is registered again: of two packages of one
+// type, the first renders.
+async function templates() {
+  const types = ['es6', 'react', 'typescript-react', 'preact', 'vue', 'solid', 'svelte'];
+  const esm = path.join(options.modules, 'oc-template-esm/dist/index.js');
+  return [...types.map((type) => load(`oc-template-${type}`)), await import(esm)];
+}
+
 async function main() {
   if (options.fresh) forgetRenderedHtml();
   await seedComponentList();
@@ -66,7 +74,7 @@ async function main() {
     tempDir: options.tempDir,
     pollingInterval: 1,
     env: { name: 'local' },
-    templates: [load('oc-template-es6')],
+    templates: await templates(),
     storage: {
       adapter: load('oc-s3-storage-adapter').default,
       options: {
