@@ -4,3 +4,4 @@
 mod caller;
 mod provider;
 mod sandbox;
+mod worker;

@@ -8,6 +8,8 @@ use std::{
 use ochre_tests::{Answer, TestPackage, TestRegistry, eventually, within};
 use serde_json::json;
 
+use crate::worker::workers;
+
 const SETTINGS: &str = "[engine]\ndeadline = \"1s\"\ncpu_slice = \"300ms\"\nmemory = \"32MiB\"";
 
 /// Longer than any single request may take with these settings.
@@ -50,15 +52,15 @@ async fn registry() -> TestRegistry {
     registry
 }
 
+/// Resident memory of the node and its workers.
 fn resident_bytes(registry: &TestRegistry) -> u64 {
-    let path = format!("/proc/{}/statm", registry.process.id());
-    let text = fs::read_to_string(path).expect("the process runs");
-    let pages: u64 = text
-        .split(' ')
-        .nth(1)
-        .and_then(|pages| pages.parse().ok())
-        .unwrap_or_default();
-    pages * 4096
+    let node = registry.process.id();
+    let pages = workers(node).into_iter().chain([node]).map(|pid| {
+        let text = fs::read_to_string(format!("/proc/{pid}/statm")).unwrap_or_default();
+        let resident = text.split(' ').nth(1).map(str::to_owned);
+        resident.and_then(|pages| pages.parse().ok()).unwrap_or(0)
+    });
+    pages.sum::<u64>() * 4096
 }
 
 #[tokio::test]

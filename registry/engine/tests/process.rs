@@ -1,13 +1,15 @@
 //! The embedded driver in worker processes passes the contract, and survives what threads do not.
 #![expect(clippy::unwrap_used, reason = "test code")]
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use ochre_engine::{
-    driver::Driver,
-    pool::WorkerExecutable,
+    contract::fixture::{RecordingHost, call, context, model, model_of, providing},
+    driver::{Call, Driver, EngineError, Entry, Failure, Limits},
+    pool::{PoolError, WorkerExecutable},
     quickjs::{ProcessSettings, QuickJsProcessDriver, QuickJsSettings},
 };
+use serde_json::json;
 
 ochre_engine::driver_contract!(crate::driver);
 
@@ -24,4 +26,157 @@ fn settings(workers: usize) -> ProcessSettings {
         memory_bytes: 512 * 1024 * 1024,
         executable: WorkerExecutable::new(env!("CARGO_BIN_EXE_engine-worker"), &[]),
     }
+}
+
+/// Keeps a native loop of QuickJS busy that nothing can interrupt, for some seconds.
+const STUCK: &str = "() => { 'x'.repeat(2e5).indexOf('x'.repeat(1e5) + 'y'); }";
+
+fn short(cpu_slice: Duration) -> Call {
+    Call {
+        limits: Limits {
+            deadline: Duration::from_secs(20),
+            cpu_slice,
+            ..Limits::default()
+        },
+        ..call(Entry::Data, &context(&json!({})))
+    }
+}
+
+async fn one_worker(queue: usize, memory_bytes: usize) -> Arc<QuickJsProcessDriver> {
+    let mut settings = settings(1);
+    settings.engine.queue = queue;
+    settings.memory_bytes = memory_bytes;
+    Arc::new(QuickJsProcessDriver::start(settings).await.unwrap())
+}
+
+#[tokio::test]
+async fn script_that_cannot_be_stopped_is_killed_with_its_worker() {
+    let driver = one_worker(16, usize::MAX).await;
+    let tested: Arc<dyn Driver> = Arc::clone(&driver) as _;
+    let patient = providing("(c, callback) => setTimeout(() => callback(null, { n: 1 }), 1500)");
+    let mut waiting = Box::pin(tested.call(&patient, short(Duration::from_secs(5))));
+    assert!(futures::poll!(&mut waiting).is_pending());
+    let program = providing(STUCK);
+
+    let slice = Duration::from_millis(100);
+    let stuck = tested.call(&program, short(slice)).await.unwrap();
+
+    assert_eq!(stuck.result, Err(Failure::Timeout(slice)));
+    let again = tested.call(&program, short(slice)).await;
+    assert!(matches!(again, Err(EngineError::Suspended(_))), "{again:?}");
+    assert_eq!(driver.health().restarts, 1);
+    // It had asked for nothing, so that it was begun again in the next worker.
+    assert_eq!(model_of(waiting.await.unwrap()), json!({ "n": 1 }));
+}
+
+#[tokio::test]
+async fn call_that_was_seen_outside_is_not_begun_again() {
+    let driver = one_worker(16, usize::MAX).await;
+    let acting = providing("() => fetch('http://example.test/').then(() => new Promise(() => {}))");
+    let host = Arc::new(RecordingHost::default());
+    let call = Call {
+        host: Arc::clone(&host) as _,
+        ..short(Duration::from_secs(5))
+    };
+    let mut waiting = Box::pin(driver.call(&acting, call));
+    while host.fetched.lock().unwrap().is_empty() {
+        assert!(futures::poll!(&mut waiting).is_pending());
+        tokio::task::yield_now().await;
+    }
+
+    let stuck = providing(STUCK);
+    driver
+        .call(&stuck, short(Duration::from_millis(100)))
+        .await
+        .unwrap();
+
+    let acted = waiting.await;
+    assert!(matches!(acted, Err(EngineError::Crashed)), "{acted:?}");
+    assert_eq!(host.fetched.lock().unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn worker_that_holds_too_much_memory_is_killed() {
+    let driver = one_worker(16, 96 * 1024 * 1024).await;
+    let hoarder = providing(
+        "() => { const all = []; const more = () => {
+           for (let at = 0; at < 16; at++) all.push(new Uint8Array(1 << 20).fill(1));
+           const until = Date.now() + 50; while (Date.now() < until);
+           setTimeout(more, 0);
+         }; more(); }",
+    );
+    let mut call = short(Duration::from_secs(5));
+    call.limits.memory_bytes = 1 << 30;
+
+    let outcome = driver.call(&hoarder, call).await;
+
+    // Which of the two depends on whether it ran when it was looked at.
+    let is_ended = match &outcome {
+        Ok(outcome) => outcome.result == Err(Failure::Memory),
+        Err(error) => matches!(error, EngineError::Crashed),
+    };
+    assert!(is_ended, "{outcome:?}");
+    assert!(driver.health().restarts >= 1);
+    let tested: Arc<dyn Driver> = driver;
+    let well = providing("(context, callback) => callback(null, { well: true })");
+    assert_eq!(model(&tested, &well).await, json!({ "well": true }));
+}
+
+#[tokio::test]
+async fn full_queue_refuses_at_once() {
+    let driver = one_worker(2, usize::MAX).await;
+    let busy = providing("(c, callback) => { while (true) {} }");
+    let calls = (0..8).map(|_| driver.call(&busy, short(Duration::from_millis(400))));
+    let outcomes = futures::future::join_all(calls).await;
+    let refused = outcomes
+        .iter()
+        .filter(|outcome| matches!(outcome, Err(EngineError::Overloaded)));
+    assert!(refused.count() >= 4, "{outcomes:?}");
+    assert_eq!(driver.health().queue_depth, 0);
+}
+
+#[tokio::test]
+async fn callers_of_a_blocking_program_do_not_hold_up_others() {
+    let driver = Arc::new(QuickJsProcessDriver::start(settings(2)).await.unwrap());
+    let tested: Arc<dyn Driver> = Arc::clone(&driver) as _;
+    let well = providing("(context, callback) => callback(null, { well: true })");
+    model(&tested, &well).await;
+    let busy = providing("() => { while (true) {} }");
+    let mut blocking: Vec<_> = (0..32)
+        .map(|_| Box::pin(driver.call(&busy, short(Duration::from_secs(2)))))
+        .collect();
+    for call in &mut blocking {
+        assert!(futures::poll!(call).is_pending());
+    }
+
+    assert_eq!(model(&tested, &well).await, json!({ "well": true }));
+
+    let outcomes = futures::future::join_all(blocking).await;
+    let stopped = outcomes.iter().filter(|outcome| outcome.is_ok()).count();
+    assert_eq!(stopped, 1, "{outcomes:?}");
+}
+
+#[tokio::test]
+async fn callers_that_go_away_do_not_keep_their_places() {
+    let driver = one_worker(16, usize::MAX).await;
+    let silent = providing("() => {}");
+    for _ in 0..8 {
+        let mut gone = Box::pin(driver.call(&silent, short(Duration::from_secs(5))));
+        assert!(futures::poll!(&mut gone).is_pending());
+    }
+    let tested: Arc<dyn Driver> = Arc::clone(&driver) as _;
+    let well = providing("(context, callback) => callback(null, { well: true })");
+    assert_eq!(model(&tested, &well).await, json!({ "well": true }));
+    assert_eq!(driver.health().restarts, 0);
+}
+
+#[tokio::test]
+async fn executable_that_is_no_worker_is_told_at_start() {
+    let executable = WorkerExecutable::new("/bin/false", &[]);
+    let settings = ProcessSettings {
+        executable,
+        ..settings(1)
+    };
+    let started = QuickJsProcessDriver::start(settings).await;
+    assert!(matches!(started, Err(PoolError::NotReady)), "{started:?}");
 }

@@ -1,0 +1,166 @@
+//! Worker processes: what they may know, whom their end harms, and that none outlives its node.
+
+use std::{fs, time::Duration};
+
+use ochre_tests::{TestPackage, TestRegistry, eventually, within};
+
+const BOUND: Duration = Duration::from_secs(20);
+
+const SETTINGS: &str =
+    "[engine]\ndeadline = \"5s\"\ncpu_slice = \"300ms\"\n[engine.quickjs]\nthreads = 2";
+
+/// Keeps a native loop of QuickJS busy that nothing can interrupt, for many seconds.
+const STUCK: &str = "'x'.repeat(4e5).indexOf('x'.repeat(2e5) + 'y')";
+
+async fn registry() -> TestRegistry {
+    let registry = TestRegistry::start_with(SETTINGS).await;
+    registry
+        .publish(&TestPackage::new("good", "1.0.0").props("{n: 1}"))
+        .await;
+    registry.get("/good").await.expect_status(200);
+    registry
+}
+
+/// The processes that a process has started and that run.
+pub(crate) fn workers(parent: u32) -> Vec<u32> {
+    let processes = fs::read_dir("/proc").expect("the system tells its processes");
+    let pids = processes.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok());
+    pids.filter(|pid| {
+        let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+        let fields = stat.rsplit_once(')').map_or("", |(_, fields)| fields);
+        let mut fields = fields.split_whitespace();
+        fields.next() != Some("Z") && fields.next() == Some(&parent.to_string())
+    })
+    .collect()
+}
+
+fn kill(pid: u32) {
+    let status = std::process::Command::new("kill")
+        .args(["-9", &pid.to_string()])
+        .status();
+    assert!(status.is_ok_and(|status| status.success()), "{pid} runs");
+}
+
+async fn metric(registry: &TestRegistry, name: &str) -> f64 {
+    let text = registry.get("/~metrics").await.expect_status(200).text();
+    let line = text.lines().find(|line| line.starts_with(name));
+    line.and_then(|line| line.rsplit(' ').next()?.parse().ok())
+        .unwrap_or_default()
+}
+
+#[tokio::test]
+async fn workers_know_nothing_of_the_node() {
+    let registry = registry().await;
+    let workers = workers(registry.process.id());
+    assert_eq!(workers.len(), 3, "two and a spare");
+    for pid in workers {
+        let read = |name: &str| fs::read(format!("/proc/{pid}/{name}")).expect("the worker runs");
+        assert_eq!(read("environ"), b"");
+        let folder = fs::read_link(format!("/proc/{pid}/cwd")).expect("the worker runs");
+        assert_eq!(folder.as_os_str(), "/");
+        let open = fs::read_dir(format!("/proc/{pid}/fd")).expect("the worker runs");
+        for descriptor in open.flatten() {
+            let target = fs::read_link(descriptor.path()).unwrap_or_default();
+            let target = target.to_string_lossy().into_owned();
+            let is_harmless = target == "/dev/null"
+                || target.starts_with("socket:")
+                || target.starts_with("anon_inode:")
+                || target.starts_with("pipe:");
+            assert!(is_harmless, "{target}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn worker_that_is_killed_harms_nobody() {
+    let registry = registry().await;
+    let asked = async {
+        for _ in 0..200 {
+            registry.get("/good").await.expect_status(200);
+        }
+    };
+    let killed = async {
+        for _ in 0..3 {
+            let workers = workers(registry.process.id());
+            kill(*workers.first().expect("there are workers"));
+            eventually("three workers again", BOUND, || async {
+                let now = crate::worker::workers(registry.process.id());
+                (now.len() == 3 && now != workers).then_some(())
+            })
+            .await;
+        }
+    };
+    tokio::join!(asked, killed);
+    let restarts = metric(&registry, "ochre_engine_worker_restarts_total").await;
+    assert!(restarts >= 3.0, "{restarts}");
+}
+
+#[tokio::test]
+async fn script_in_a_native_loop_is_killed_while_others_are_answered() {
+    let registry = registry().await;
+    registry
+        .publish(&TestPackage::new("stuck", "1.0.0").provider(STUCK))
+        .await;
+
+    let stuck = tokio::spawn(ochre_tests::Answer::try_of(
+        registry.request("GET", "/stuck"),
+    ));
+    while !stuck.is_finished() {
+        let get = registry.get("/good");
+        within("the good component", Duration::from_secs(5), get)
+            .await
+            .expect_status(200);
+    }
+
+    let answer = stuck.await.expect("the task ends").expect("an answer");
+    assert_eq!(answer.status, 500, "{}", answer.text());
+    assert!(answer.text().contains("timeout"), "{}", answer.text());
+    let restarts = metric(&registry, "ochre_engine_worker_restarts_total").await;
+    assert!((restarts - 1.0).abs() < 0.1, "{restarts}");
+}
+
+#[tokio::test]
+async fn workers_end_with_their_node() {
+    let mut registry = registry().await;
+    registry
+        .publish(&TestPackage::new("stuck", "1.0.0").provider(STUCK))
+        .await;
+    let workers = workers(registry.process.id());
+    let request = registry.request("GET", "/stuck");
+    let stuck = tokio::spawn(ochre_tests::Answer::try_of(request));
+    // Long enough for the script to run, which keeps its worker from seeing anything.
+    eventually("the worker to be busy", BOUND, || async {
+        let used = workers.iter().map(|pid| {
+            let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+            let ticks = stat.split_whitespace().nth(13).map(str::to_owned);
+            ticks
+                .and_then(|ticks| ticks.parse::<u64>().ok())
+                .unwrap_or(0)
+        });
+        used.max().is_some_and(|ticks| ticks > 10).then_some(())
+    })
+    .await;
+
+    registry.process.kill();
+
+    eventually("the workers to end", BOUND, || async {
+        let is_over = |pid: &u32| {
+            !fs::exists(format!("/proc/{pid}/exe")).unwrap_or(false)
+                || fs::read(format!("/proc/{pid}/cmdline")).is_ok_and(|line| line.is_empty())
+        };
+        workers.iter().all(is_over).then_some(())
+    })
+    .await;
+    assert!(stuck.await.expect("the task ends").is_err());
+}
+
+#[tokio::test]
+async fn components_run_on_threads_when_asked() {
+    let settings = "[engine]\nisolation = \"thread\"";
+    let registry = TestRegistry::start_with(settings).await;
+    registry
+        .publish(&TestPackage::new("good", "1.0.0").props("{n: 1}"))
+        .await;
+    registry.get("/good").await.expect_status(200);
+    assert!(workers(registry.process.id()).is_empty());
+}
