@@ -286,6 +286,10 @@ impl Shared {
             }
         }
         for job in repeated {
+            if is_stopping {
+                job.refuse(EngineError::Crashed);
+                continue;
+            }
             self.lane_for(job.pass.program()).submit(Box::new(job));
         }
         lock(&self.dead).push(Arc::clone(worker));
