@@ -9,6 +9,7 @@ use reqwest::{
     Body, Method, StatusCode,
     multipart::{Form, Part},
 };
+use serde::Deserialize;
 use serde_json::Value;
 use url::Url;
 
@@ -30,6 +31,14 @@ pub struct Published {
     pub id: ComponentId,
     /// Where it is consumed from.
     pub url: Url,
+    /// What the registry thinks its publisher should know.
+    pub warnings: Vec<String>,
+}
+
+#[derive(Default, Deserialize)]
+struct Accepted {
+    #[serde(default)]
+    warnings: Vec<String>,
 }
 
 /// Why a version was not published.
@@ -115,14 +124,16 @@ impl Client {
         sent: impl Fn(usize) + Send + 'static,
     ) -> Result<Published, PublishError> {
         let url = self.component_url(id)?;
-        self.put(url.clone(), archive, sent).await?;
+        let warnings = self.put(url.clone(), archive, sent).await?;
         Ok(Published {
             id: id.clone(),
             url,
+            warnings,
         })
     }
 
-    /// Asks whether [`Client::publish`] would be accepted; the registry stores nothing.
+    /// Asks whether [`Client::publish`] would be accepted; the registry stores nothing. Gives what
+    /// the publisher should know.
     ///
     /// # Errors
     ///
@@ -131,7 +142,7 @@ impl Client {
         &self,
         id: &ComponentId,
         archive: Bytes,
-    ) -> Result<(), PublishError> {
+    ) -> Result<Vec<String>, PublishError> {
         let mut url = self.component_url(id)?;
         url.set_query(Some("dryRun"));
         self.put(url, archive, |_| {}).await
@@ -151,7 +162,7 @@ impl Client {
         url: Url,
         archive: Bytes,
         sent: impl Fn(usize) + Send + 'static,
-    ) -> Result<(), PublishError> {
+    ) -> Result<Vec<String>, PublishError> {
         let length = archive.len() as u64;
         let body = Body::wrap_stream(pieces(archive, sent));
         let part = Part::stream_with_length(body, length)
@@ -182,9 +193,11 @@ fn pieces(
 }
 
 /// What the registry decided.
-fn decide(answer: &Answer) -> Result<(), PublishError> {
+fn decide(answer: &Answer) -> Result<Vec<String>, PublishError> {
     if answer.status == StatusCode::OK {
-        return Ok(());
+        // Only the status tells a success; other registries answer anything beside it.
+        let accepted: Accepted = answer.json().unwrap_or_default();
+        return Ok(accepted.warnings);
     }
     let ErrorBody {
         code,

@@ -2,14 +2,16 @@
 
 mod failure;
 mod rules;
+mod secrets;
 mod upload;
 mod validation;
+mod view;
 
 use std::{io::BufReader, sync::Arc};
 
 use ochre_cdn_sync::Watch;
 use ochre_model::{Clock, ComponentId, PackageJson, Version};
-use ochre_package::Package;
+use ochre_package::{Package, PackageError};
 use ochre_store::{ComponentStore, PublishRelease, StoreChange};
 use serde_json::Value;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, SemaphorePermit};
@@ -37,6 +39,7 @@ pub struct Publisher {
     oc_version: Version,
     uploads: Arc<Semaphore>,
     turns: Semaphore,
+    view_checks: Arc<Semaphore>,
     gate: Arc<WriteGate>,
 }
 
@@ -84,6 +87,7 @@ impl Publisher {
         Self {
             uploads: Arc::new(Semaphore::new(settings.uploads_max)),
             turns: Semaphore::new(settings.concurrency),
+            view_checks: Arc::new(Semaphore::new(view::AT_ONCE)),
             store: parts.store,
             watch: parts.watch,
             assets: parts.assets,
@@ -113,15 +117,15 @@ impl Publisher {
         }
     }
 
-    /// Publishes one release, or says in OC's words why not.
+    /// Publishes one release, or says in OC's words why not. Gives what its publisher should know.
     ///
     /// # Errors
     ///
     /// [`PublishFailure`].
-    pub async fn publish(&self, request: PublishRequest) -> Result<(), PublishFailure> {
+    pub async fn publish(&self, request: PublishRequest) -> Result<Vec<String>, PublishFailure> {
         let result = self.checked(request).await;
         self.metrics.publish_finished(match &result {
-            Ok(()) => "ok",
+            Ok(_) => "ok",
             Err(failure) => failure.outcome(),
         });
         result
@@ -141,29 +145,34 @@ impl Publisher {
         validation::check(body, user_agent, (&self.settings, &self.oc_version))
     }
 
-    async fn checked(&self, request: PublishRequest) -> Result<(), PublishFailure> {
+    async fn checked(&self, request: PublishRequest) -> Result<Vec<String>, PublishFailure> {
         if self.settings.strict_cli_version {
             rules::cli_version(request.user_agent.as_deref(), &self.oc_version)?;
         }
         let _turn = self.turn().await?;
-        let package = self.read(request.upload).await?;
+        let (package, warnings) = self.read(request.upload).await?;
         let target = rules::Target {
             name: &request.name,
             version: &request.version,
             oc_version: &self.oc_version,
         };
         let id = rules::check(&package.manifest, &target)?;
+        if self.settings.check_views {
+            view::check(&package, &self.view_checks).await?;
+        }
         match &*self.gate.state() {
             WriteState::Safe => {}
             WriteState::Unknown => return Err(PublishFailure::not_ready()),
             WriteState::Unsafe(reason) => return Err(PublishFailure::read_only(reason)),
         }
         if request.is_dry_run {
-            return self.check_is_new(&id).await;
+            self.check_is_new(&id).await?;
+            return Ok(warnings);
         }
         let user = request.principal.user.as_deref();
         let manifest = package.manifest.stamped(self.clock.now_ms(), user);
-        self.commit(&id, (manifest, package), user).await
+        self.commit(&id, (manifest, package), user).await?;
+        Ok(warnings)
     }
 
     /// Waits for one of the publishes that may run at once.
@@ -174,13 +183,17 @@ impl Publisher {
         }
     }
 
-    async fn read(&self, upload: Upload) -> Result<Package, PublishFailure> {
+    async fn read(&self, upload: Upload) -> Result<(Package, Vec<String>), PublishFailure> {
         let limits = self.settings.archive.clone();
-        let read = move || ochre_package::read(BufReader::new(upload.file), &limits);
+        let read = move || {
+            let package = ochre_package::read(BufReader::new(upload.file), &limits)?;
+            let warnings = secrets::warnings(&package);
+            Ok((package, warnings))
+        };
         tokio::task::spawn_blocking(read)
             .await
             .map_err(|error| PublishFailure::died(&error))?
-            .map_err(|error| PublishFailure::archive(&error))
+            .map_err(|error: PackageError| PublishFailure::archive(&error))
     }
 
     async fn check_is_new(&self, id: &ComponentId) -> Result<(), PublishFailure> {

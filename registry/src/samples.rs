@@ -63,7 +63,7 @@ async fn publish_one(publisher: &Publisher, files: &[File]) -> Result<String, St
         upload: upload(files)?,
     };
     match publisher.publish(request).await {
-        Ok(()) => Ok(name),
+        Ok(_) => Ok(name),
         // Another node on the same empty folder was quicker.
         Err(failure) if failure.status() == 403 => Ok(name),
         Err(failure) => Err(String::from_utf8_lossy(&failure.body()).into_owned()),

@@ -103,6 +103,8 @@ pub struct PublishSettings {
     pub queue_timeout: Duration,
     /// Refuse other clients than an `oc` CLI that is at least as new as `http.oc_version`.
     pub strict_cli_version: bool,
+    /// Refuse a `template.js` that is no JavaScript, or that does not hold its `hashKey`.
+    pub check_views: bool,
     /// Limits of the archive.
     pub archive: PackageLimits,
 }
@@ -269,6 +271,7 @@ impl Default for PublishSettings {
             concurrency: 8,
             queue_timeout: Duration::from_secs(20),
             strict_cli_version: false,
+            check_views: true,
             archive: PackageLimits::default(),
         }
     }

@@ -125,6 +125,21 @@ async fn archive_is_published_as_it_is() {
 }
 
 #[tokio::test]
+async fn warnings_of_the_registry_are_passed_on() {
+    let registry = TestRegistry::start().await;
+    let key = format!("'AKIA{}'", "A1".repeat(8));
+    let package = TestPackage::new("hello", "1.0.0").file("public/app.js", key.into_bytes());
+    let desk = Desk::with(&package);
+
+    let run = ["publish", "hello", "--json", "-r", &registry.url];
+    let said = desk.run(&run).await.expect_code(0);
+
+    assert!(said.stderr.contains("warning: `public/app.js`"), "{said:?}");
+    let warnings = &said.json()["results"][0]["warnings"];
+    assert_eq!(warnings.as_array().map(Vec::len), Some(1));
+}
+
+#[tokio::test]
 async fn version_is_published_once() {
     let registry = TestRegistry::start().await;
     let desk = Desk::of_hello().variable("OCHRE_REGISTRIES", &registry.url);

@@ -458,3 +458,44 @@ async fn conditional_publish_is_answered_like_any_other() {
 
     assert_eq!(answer.expect_status(200).text(), r#"{"ok":true}"#);
 }
+
+#[tokio::test]
+async fn view_that_nobody_can_use_is_refused_unless_the_operator_wants_it() {
+    let html = || hello().file("template.js", b"<p>hello</p>".to_vec());
+    let other = hello().file("template.js", b"oc.components['x']=function(){}".to_vec());
+    let module = TestPackage::new("module", "1.0.0").file(
+        "template.js",
+        b"import React from 'react'; export const mount = () => {};".to_vec(),
+    );
+    let strict = TestRegistry::start().await;
+
+    let syntax = strict.try_publish(&html()).await.expect_status(409).json();
+    let key = strict.try_publish(&other).await.expect_status(409).json();
+    strict.publish(&module).await;
+
+    assert_eq!(syntax["error"], "package is not valid");
+    let cause = syntax["details"]["cause"].as_str().expect("a cause");
+    assert!(
+        cause.starts_with("`template.js` is not JavaScript: "),
+        "{cause}"
+    );
+    let cause = key["details"]["cause"].as_str().expect("a cause");
+    assert!(cause.contains("does not define `oc.components["), "{cause}");
+    strict.get("/hello").await.expect_status(404);
+    let lenient = TestRegistry::start_with("[publish]\ncheck_views = false").await;
+    lenient.publish(&html()).await;
+}
+
+#[tokio::test]
+async fn what_looks_like_a_secret_is_told() {
+    let registry = TestRegistry::start().await;
+    let key = format!("const key = 'AKIA{}';", "A1".repeat(8));
+    let package = hello().file("public/app.js", key.into_bytes());
+
+    let answer = registry.try_publish(&package).await.expect_status(200);
+
+    let body = answer.json();
+    assert_eq!(body["ok"], true);
+    let warning = body["warnings"][0].as_str().expect("a warning");
+    assert!(warning.contains("public/app.js"), "{warning}");
+}

@@ -65,7 +65,7 @@ async fn publish(
         Ok(published) => {
             let mut outcome = Outcome::new(registry, Verdict::Published, started.elapsed());
             outcome.member("url", Some(published.url.as_str().into()));
-            outcome
+            warned(outcome, published.warnings)
         }
         Err(error) => Outcome::of_publish(registry, &error, (has_credentials, started.elapsed())),
     }
@@ -78,17 +78,31 @@ pub(super) async fn dry_run(
     (bundle, has_credentials): (&Bundle, bool),
 ) -> Outcome {
     let started = Instant::now();
-    let checked: Result<(), PublishError> = client
+    let checked: Result<Vec<String>, PublishError> = client
         .check_publish(&bundle.id, bundle.archive.clone())
         .await;
     let duration: Duration = started.elapsed();
     match checked {
-        Ok(()) => Outcome {
-            message: Some("it would be published".to_owned()),
-            ..Outcome::new(registry, Verdict::Valid, duration)
-        },
+        Ok(warnings) => {
+            let outcome = Outcome {
+                message: Some("it would be published".to_owned()),
+                ..Outcome::new(registry, Verdict::Valid, duration)
+            };
+            warned(outcome, warnings)
+        }
         Err(error) => Outcome::of_publish(registry, &error, (has_credentials, duration)),
     }
+}
+
+/// Tells what the registry thinks its publisher should know.
+fn warned(mut outcome: Outcome, warnings: Vec<String>) -> Outcome {
+    for warning in &warnings {
+        console::say(format_args!("warning: {warning}"));
+    }
+    if !warnings.is_empty() {
+        outcome.member("warnings", Some(warnings.into()));
+    }
+    outcome
 }
 
 /// What is published already is fine when it is to be skipped and not known to differ.

@@ -12,6 +12,7 @@ use actix_web::{
 };
 use bytes::Bytes;
 use ochre_model::parse_query;
+use serde_json::json;
 
 use crate::{
     answer,
@@ -94,9 +95,18 @@ pub(crate) async fn put(
         upload,
     };
     Ok(match publisher.publish(asked).await {
-        Ok(()) => answer::json(&request, Bytes::from_static(b"{\"ok\":true}")),
+        Ok(warnings) => answer::json(&request, published(&warnings)),
         Err(failure) => failed(&failure),
     })
+}
+
+/// OC's answer to a publish, and beside it what its publisher should know.
+fn published(warnings: &[String]) -> Bytes {
+    if warnings.is_empty() {
+        return Bytes::from_static(b"{\"ok\":true}");
+    }
+    let answer = json!({ "ok": true, "warnings": warnings });
+    Bytes::from(answer.to_string())
 }
 
 /// Says whether a `package.json` could be published. Source:

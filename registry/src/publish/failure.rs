@@ -91,10 +91,18 @@ impl PublishFailure {
             let members = vec![("code", json!(code)), ("error", json!(error.to_string()))];
             return Self::new(413, "refused", members);
         }
-        let details = json!({ "code": code, "cause": error.to_string() });
+        Self::package(code, &error.to_string())
+    }
+
+    /// The compiled view is of no use to anybody.
+    pub(super) fn view(cause: &str) -> Self {
+        Self::package("package_not_valid", cause)
+    }
+
+    fn package(code: &str, cause: &str) -> Self {
         let members = vec![
             ("error", json!("package is not valid")),
-            ("details", details),
+            ("details", json!({ "code": code, "cause": cause })),
         ];
         Self::new(409, "refused", members)
     }
