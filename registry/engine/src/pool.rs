@@ -7,7 +7,7 @@
 //!
 //! What happens to the calls of a worker that died: the one on whose behalf JavaScript ran is
 //! blamed, answered like any other that had to be stopped, and counts against its program. The
-//! others are sent once more to another worker, if nothing of them can have been seen outside:
+//! others are sent to another worker, a few times at most, if nothing of them can have been seen outside:
 //! in workers whose calls reach the outside only through the host
 //! ([`WorkerKind::is_contained`]), those that asked the host for nothing; in others, those that had
 //! not started. All others fail as [`EngineError::Crashed`].
@@ -220,7 +220,7 @@ impl WorkerPool {
             call,
             submitted: Instant::now(),
             reply,
-            is_repeated: false,
+            repeats: 0,
         });
         self.shared.lane_for(program).submit(job);
         answer.await.unwrap_or(Err(EngineError::Crashed))

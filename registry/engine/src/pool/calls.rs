@@ -14,6 +14,9 @@ use crate::{
 /// Bytes of scripts that a worker keeps; those not used for longest are forgotten.
 const SCRIPT_BYTES_MAX: usize = 64 * 1024 * 1024;
 
+/// Most workers that may die with a call before it fails itself.
+const REPEATS_MAX: u8 = 3;
+
 /// A call on its way.
 #[derive(Debug)]
 pub(super) struct Job {
@@ -22,8 +25,8 @@ pub(super) struct Job {
     pub(super) call: Call,
     pub(super) submitted: Instant,
     pub(super) reply: oneshot::Sender<Result<Outcome, EngineError>>,
-    /// Whether a worker that had it died.
-    pub(super) is_repeated: bool,
+    /// How many workers that had it died.
+    pub(super) repeats: u8,
 }
 
 /// A call that a worker has.
@@ -141,7 +144,7 @@ impl Job {
 
     /// The call, to be sent to another worker.
     pub(super) fn again(mut self) -> Self {
-        self.is_repeated = true;
+        self.repeats += 1;
         self
     }
 }
@@ -167,15 +170,19 @@ impl Running {
         self.job.is_some() && !self.is_cancelled
     }
 
-    /// Whether the call may be sent to another worker when its own dies: at most once, and only
-    /// if nothing of it can have been seen outside.
+    /// Whether the call may be sent to another worker when its own dies: a few times, since
+    /// others may be to blame each time, and only if nothing of it can have been seen outside.
     pub(super) fn is_repeatable(&self, is_contained: bool) -> bool {
         let was_seen = if is_contained {
             self.has_asked
         } else {
             self.is_started
         };
-        !was_seen && self.job.as_ref().is_some_and(|job| !job.is_repeated)
+        !was_seen
+            && self
+                .job
+                .as_ref()
+                .is_some_and(|job| job.repeats < REPEATS_MAX)
     }
 }
 

@@ -74,7 +74,7 @@ impl Lane {
             job
         };
         // What was in a worker already had its place.
-        if waiting.len() < self.queue || job.is_repeated {
+        if waiting.len() < self.queue || job.repeats > 0 {
             waiting.push_back(job);
         } else {
             drop(waiting);

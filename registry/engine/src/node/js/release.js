@@ -123,8 +123,9 @@
 
     #start(call, input, envelope) {
       const { task } = call;
-      const needsProvider = task === 'data' || task === 'dataAndRender' || (task === 'warm' && this.#program.provider != null);
-      const needsView = task === 'render' || task === 'dataAndRender' || (task === 'warm' && this.#program.view != null);
+      const { provider, view } = this.#program;
+      const needsProvider = task === 'data' || task === 'dataAndRender' || (task === 'warm' && provider != null);
+      const needsView = task === 'render' || (task === 'warm' && view != null);
       if (needsProvider && !(this.#loadPlugins(call) && this.#loadProvider(call))) return;
       if (needsView && !this.#loadView(call)) return;
       if (task === 'warm') this.#tools.answer(call, 'empty');
@@ -147,6 +148,11 @@
         return;
       }
       this.#view.render(call.id, call.renderId, model);
+    }
+
+    // The view is loaded once there is a model: an error of the provider comes first.
+    #deliver(call, model) {
+      if (call !== undefined && this.#loadView(call)) this.#view.render(call.id, call.renderId, model);
     }
 
     // The realm of the operator's plugins, if the provider names them.
@@ -269,7 +275,7 @@
         },
         require: (name) => modules.find(name),
         answer: (id, model) => answer(this.#calls.get(id), 'model', model),
-        deliver: (id, model) => this.#view.render(id, this.#calls.get(id)?.renderId, model),
+        deliver: (id, model) => this.#deliver(this.#calls.get(id), model),
         unserializable: (id, text) => fail(this.#calls.get(id), { kind: 'notSerializable', detail: shortened(text) }),
         missing: (id, paths) =>
           fail(this.#calls.get(id), { kind: 'missingDependencies', detail: Array.from(paths, shortened) }),
