@@ -26,6 +26,7 @@ use crate::{
     readiness::Readiness,
     release::{Releases, ReleasesConfig},
     render::{RenderOptions, RenderParts, Renderer},
+    served::Served,
     settings::Settings,
     ui::{Ui, UiParts},
     write_gate::WriteGate,
@@ -100,7 +101,10 @@ pub(crate) fn assemble(ground: Ground<'_>) -> Result<Parts, AssemblyError> {
     let directory = Arc::new(Directory::new(
         Arc::clone(&ground.replica.catalog),
         Arc::clone(&own),
-        ground.settings.discovery.experimental,
+        (
+            ground.settings.discovery.lists_experimental(),
+            Served::new(&ground.settings.render.components),
+        ),
     ));
     Ok(Parts {
         ui: Arc::new(ground.ui((&directory, &renderer, &packs))),
@@ -181,7 +185,7 @@ impl Ground<'_> {
         let options = RenderOptions {
             settings: settings.render.clone(),
             limits: settings.engine.call_limits(),
-            base_url: Arc::from(settings.http.public_url()),
+            served: Served::new(&settings.render.components),
             oc_version: self.oc_version()?,
             store_kind: self.store.kind(),
             store_deadline: settings.storage.retry_timeout,

@@ -19,7 +19,7 @@ use arc_swap::ArcSwapOption;
 use ochre_model::{ComponentId, ComponentName, Version};
 use ochre_store::{Catalog, CatalogSnapshot};
 
-use crate::oc_client::OcClient;
+use crate::{oc_client::OcClient, served::Served};
 
 pub use describe::{DescribeParts, run};
 pub use listing::{Entry, Facet, Filter, HistoryItem, Listing};
@@ -43,6 +43,7 @@ pub struct Directory {
     catalog: Arc<Catalog>,
     own: Arc<OcClient>,
     experimental: bool,
+    served: Served,
     descriptions: RwLock<HashMap<ComponentName, (Version, Arc<Description>)>>,
     /// Grows with every change of `descriptions`.
     revision: AtomicU64,
@@ -62,9 +63,13 @@ struct Current {
 // === impl Directory ===
 
 impl Directory {
-    /// Lists what `catalog` holds, and `own`; components whose state is `experimental` on request
-    /// only.
-    pub fn new(catalog: Arc<Catalog>, own: Arc<OcClient>, experimental: bool) -> Self {
+    /// Lists what `catalog` holds and is `served`, and `own`; components whose state is
+    /// `experimental` on request only.
+    pub fn new(
+        catalog: Arc<Catalog>,
+        own: Arc<OcClient>,
+        (experimental, served): (bool, Served),
+    ) -> Self {
         let id = own.id();
         let described = Arc::new(Description::of(own.manifest()));
         let descriptions = HashMap::from([(id.name.clone(), (id.version.clone(), described))]);
@@ -72,6 +77,7 @@ impl Directory {
             catalog,
             own,
             experimental,
+            served,
             descriptions: RwLock::new(descriptions),
             revision: AtomicU64::new(0),
             current: ArcSwapOption::empty(),
@@ -108,9 +114,11 @@ impl Directory {
         let revision = self.revision.load(Ordering::Acquire);
         let descriptions = self.descriptions.read();
         let descriptions = descriptions.unwrap_or_else(PoisonError::into_inner);
-        let listing = Arc::new(Listing::new(&snapshot, self.experimental, |name| {
-            descriptions.get(name).map(|(_, known)| Arc::clone(known))
-        }));
+        let listing = Arc::new(Listing::new(
+            &snapshot,
+            (self.experimental, &self.served),
+            |name| descriptions.get(name).map(|(_, known)| Arc::clone(known)),
+        ));
         drop(descriptions);
         self.current.store(Some(Arc::new(Current {
             snapshot,

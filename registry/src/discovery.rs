@@ -5,7 +5,7 @@ use std::sync::Arc;
 use futures::{StreamExt, stream};
 use ochre_cdn_sync::Watch;
 use ochre_engine::node::Dependency;
-use ochre_model::ComponentId;
+use ochre_model::{ComponentId, ComponentName};
 use serde_json::{Map, Value, json};
 use time::{OffsetDateTime, macros::format_description};
 
@@ -40,6 +40,8 @@ pub struct ListQuery {
     pub state: Option<String>,
     /// `true` for the usual members, or a comma list of members of `package.json`.
     pub meta: Option<String>,
+    /// Public URL of this registry for the caller.
+    pub base_url: Arc<str>,
 }
 
 // === impl Discovery ===
@@ -100,14 +102,14 @@ impl Discovery {
             .as_deref()
             .filter(|meta| !meta.is_empty() && *meta != "false" && self.settings.api);
         let state = query.state.as_deref().filter(|state| !state.is_empty());
-        let base_url = self.renderer.base_url();
+        let base_url = &*query.base_url;
         let newest = self.newest(state);
         let components: Vec<Value> = match meta {
             None => newest
                 .iter()
                 .map(|id| Value::String(format!("{base_url}{}", id.name)))
                 .collect(),
-            Some(meta) => self.described(newest, meta).await,
+            Some(meta) => self.described(newest, (meta, base_url)).await,
         };
         Ok(json!({
             "href": base_url,
@@ -154,7 +156,8 @@ impl Discovery {
     pub fn history(&self) -> Value {
         let catalog = self.renderer.published();
         let mut releases: Vec<(u64, Map<String, Value>)> = Vec::new();
-        for (name, component) in catalog.iter() {
+        let served = |name: &ComponentName| self.renderer.serves(name.as_str());
+        for (name, component) in catalog.iter().filter(|(name, _)| served(name)) {
             for (version, details) in component.iter() {
                 let mut entry = Map::new();
                 entry.insert("name".into(), json!(name.as_str()));
@@ -177,11 +180,12 @@ impl Discovery {
         let catalog = self.renderer.published();
         catalog
             .names()
+            .filter(|name| self.renderer.serves(name.as_str()))
             .filter_map(|name| {
                 let component = catalog.get(name.as_str())?;
                 let version = ochre_model::resolve(component.versions(), "")?;
                 let own = component.details(version)?.state.as_deref();
-                let is_listed = (self.settings.experimental || own != Some("experimental"))
+                let is_listed = (self.settings.lists_experimental() || own != Some("experimental"))
                     && state.is_none_or(|state| own == Some(state));
                 is_listed.then(|| ComponentId {
                     name: name.clone(),
@@ -192,13 +196,13 @@ impl Discovery {
     }
 
     /// What `meta` asks for of each release; those that cannot be read are left out.
-    async fn described(&self, ids: Vec<ComponentId>, meta: &str) -> Vec<Value> {
+    async fn described(&self, ids: Vec<ComponentId>, (meta, base_url): (&str, &str)) -> Vec<Value> {
         stream::iter(ids)
             .map(|id| async move { self.releases.get(&id).await.ok() })
             .buffered(CONCURRENCY)
             .filter_map(|release| async move { release })
             .map(|release| {
-                let mut described = described(&release, meta, self.renderer.base_url());
+                let mut described = described(&release, meta, base_url);
                 if let Some(all_versions) = described.get_mut("allVersions") {
                     *all_versions = self.all_versions(&release);
                 }

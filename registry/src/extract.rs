@@ -3,6 +3,7 @@
 use std::{
     borrow::Cow,
     future::{Ready, ready},
+    sync::Arc,
 };
 
 use actix_web::{
@@ -15,7 +16,7 @@ use ochre_model::{Parameters, parse_query};
 use percent_encoding::percent_decode_str;
 use serde_json::{Map, Value};
 
-use crate::{error::ApiError, fallback::Via};
+use crate::{base_url, error::ApiError, fallback::Via};
 
 /// Longest requested version, in bytes: longer ones are no sensible range.
 const VERSION_MAX: usize = 1024;
@@ -42,6 +43,8 @@ pub struct Caller {
     pub headers: RequestHeaders,
     /// The peer's address, without port.
     pub ip: String,
+    /// Public URL of this registry for the caller.
+    pub base_url: Arc<str>,
     /// Registries that the request came through.
     pub(crate) via: Via,
 }
@@ -72,7 +75,7 @@ pub struct QueryParameters(pub Parameters);
 
 impl Caller {
     /// A caller of a nested component: only the headers that the component gave.
-    pub(crate) fn nested(headers: Map<String, Value>, ip: String, via: Via) -> Self {
+    pub fn nested(headers: Map<String, Value>, ip: String, outer: &Self) -> Self {
         let text = |name: &str| headers.get(name).and_then(Value::as_str).map(String::from);
         Self {
             accept: "application/vnd.oc.rendered+json".into(),
@@ -81,7 +84,8 @@ impl Caller {
             accept_language: text("accept-language"),
             headers: RequestHeaders::Given(headers),
             ip,
-            via,
+            base_url: Arc::clone(&outer.base_url),
+            via: outer.via.clone(),
         }
     }
 
@@ -99,6 +103,7 @@ impl Caller {
                 .peer_addr()
                 .map(|address| address.ip().to_string())
                 .unwrap_or_default(),
+            base_url: base_url::of(request),
             via: text(&VIA).as_deref().map(Via::received).unwrap_or_default(),
         }
     }

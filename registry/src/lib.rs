@@ -6,6 +6,7 @@
 pub mod app;
 pub mod assets;
 pub mod auth;
+pub mod base_url;
 pub mod body;
 pub mod browser_client;
 pub mod directory;
@@ -28,6 +29,7 @@ pub mod release;
 pub mod render;
 pub mod routes;
 pub mod samples;
+pub mod served;
 pub mod settings;
 pub mod tasks;
 pub mod telemetry;

@@ -31,6 +31,7 @@ use crate::{
     packs::Packs,
     plugins::Plugins,
     release::{Release, Releases},
+    served::Served,
     settings::RenderSettings,
 };
 
@@ -87,10 +88,10 @@ pub struct RenderOptions {
     pub settings: RenderSettings,
     /// Bounds of one call.
     pub limits: Limits,
-    /// Public URL, prefix included.
-    pub base_url: Arc<str>,
     /// OC version compared with `minOcVersion`.
     pub oc_version: Version,
+    /// Which components are answered.
+    pub served: Served,
     /// OC's name of the store (`s3`), as in "not found on s3 cdn".
     pub store_kind: &'static str,
     /// Longest wait for the store.
@@ -147,9 +148,9 @@ impl Renderer {
         }
     }
 
-    /// Public URL, prefix included.
-    pub fn base_url(&self) -> &str {
-        &self.options.base_url
+    /// Whether this node answers for a component at all.
+    pub fn serves(&self, name: &str) -> bool {
+        self.options.served.includes(name)
     }
 
     /// What the operator adds to `context.plugins`.
@@ -268,6 +269,9 @@ impl Renderer {
         let Ok(name) = name.parse::<ComponentName>() else {
             return Err(RenderFailure::unknown_component(name, kind));
         };
+        if !self.serves(name.as_str()) {
+            return Err(RenderFailure::unknown_component(name.as_str(), kind));
+        }
         let catalog = self.watch.catalog().load();
         let found = if name.as_str() == oc_client::NAME {
             find(&self.published(), &name, requested)
@@ -345,7 +349,7 @@ impl Renderer {
             &release.template_type,
         );
         let href = ochre_model::href(
-            &self.options.base_url,
+            &request.caller.base_url,
             &request.name,
             &request.version,
             &parameters,
@@ -375,7 +379,7 @@ impl Renderer {
         let (entry, input) = match (has_provider, prepared.mode) {
             (false, _) => (
                 Entry::Render,
-                context::props_model(&prepared.parameters, release, &self.options.base_url),
+                context::props_model(&prepared.parameters, release, &request.caller.base_url),
             ),
             (true, mode) => {
                 let entry = if mode == RenderMode::Rendered {
@@ -398,7 +402,7 @@ impl Renderer {
             None
         };
         let envelope = (entry == Entry::Data && request.may_stream && release.may_stream)
-            .then(|| self.envelope(request, &prepared));
+            .then(|| envelope(request, &prepared));
         let call = Call {
             entry,
             input,
@@ -511,27 +515,13 @@ impl Renderer {
         headers
     }
 
-    /// The answer around a view-model that is streamed.
-    fn envelope(&self, request: &RenderRequest, prepared: &Prepared) -> Bytes {
-        let href = (!request.omit_href).then_some(prepared.href.as_str());
-        envelope::unrendered(
-            &envelope::Envelope {
-                release: &prepared.release,
-                requested: &request.version,
-                href,
-                base_url: &self.options.base_url,
-            },
-            b"null",
-        )
-    }
-
     fn context(&self, request: &RenderRequest, prepared: &Prepared) -> Bytes {
         let known = self.packs.known();
         context::provider_context(&context::ContextParts {
             request,
             parameters: &prepared.parameters,
             release: &prepared.release,
-            base_url: &self.options.base_url,
+            base_url: &request.caller.base_url,
             templates: known.infos(),
         })
     }
@@ -544,6 +534,20 @@ fn find(catalog: &CatalogSnapshot, name: &ComponentName, requested: &str) -> Opt
         name: name.clone(),
         version: version.clone(),
     })
+}
+
+/// The answer around a view-model that is streamed.
+fn envelope(request: &RenderRequest, prepared: &Prepared) -> Bytes {
+    let href = (!request.omit_href).then_some(prepared.href.as_str());
+    envelope::unrendered(
+        &envelope::Envelope {
+            release: &prepared.release,
+            requested: &request.version,
+            href,
+            base_url: &request.caller.base_url,
+        },
+        b"null",
+    )
 }
 
 fn success(request: &RenderRequest, prepared: Prepared, content: Content) -> Success {

@@ -16,6 +16,7 @@ use actix_web::{
 use crate::{
     assembly::Parts,
     auth::Authenticator,
+    base_url::BaseUrls,
     body::BodyLimits,
     extract::ExtractSettings,
     handlers::{batch::BatchLimits, publish},
@@ -99,6 +100,7 @@ struct Shared {
     body_limits: BodyLimits,
     batch_limits: BatchLimits,
     extract: ExtractSettings,
+    base_urls: BaseUrls,
     prefix: String,
 }
 
@@ -132,6 +134,7 @@ impl Shared {
                     .map(|name| name.to_ascii_lowercase())
                     .collect(),
             },
+            base_urls: BaseUrls::new(http),
             prefix: http.prefix.clone(),
         }
     }
@@ -151,6 +154,7 @@ impl Shared {
             .app_data(web::Data::from(parts.metrics))
             .app_data(web::Data::from(parts.clock))
             .app_data(web::Data::from(Arc::clone(&self.edge)))
+            .app_data(web::Data::new(self.base_urls.clone()))
             .app_data(web::Data::new(self.body_limits))
             .app_data(web::Data::new(self.batch_limits))
             .app_data(web::Data::new(self.extract.clone()));

@@ -8,7 +8,10 @@ mod http;
 mod node;
 mod source;
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
 use bytesize::ByteSize;
 use ochre_cdn_sync::WatchSettings;
@@ -113,6 +116,8 @@ pub struct PublishSettings {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct RenderSettings {
+    /// Names of the components that this node serves; none means all that are published.
+    pub components: BTreeSet<String>,
     /// `context.env` and `process.env` of every component.
     #[serde(serialize_with = "names_only")]
     pub env: BTreeMap<String, Value>,
@@ -148,7 +153,8 @@ pub struct CacheSettings {
     reason = "each is a switch of its own, under OC's name"
 )]
 pub struct DiscoverySettings {
-    /// `~info` data, `~registry/plugins`, `~registry/dependencies` and `?meta`.
+    /// `~info` data, `~registry/plugins`, `~registry/dependencies` and `?meta`; without it
+    /// `experimental` and `validate` are off too.
     pub api: bool,
     /// The pages (list, `~info`) and `~registry/history`.
     pub ui: bool,
@@ -253,6 +259,20 @@ fn names_only<S: serde::Serializer>(
     serializer.collect_map(env.keys().map(|name| (name, "(secret)")))
 }
 
+// === impl DiscoverySettings ===
+
+impl DiscoverySettings {
+    /// Whether experimental components are listed.
+    pub fn lists_experimental(&self) -> bool {
+        self.api && self.experimental
+    }
+
+    /// Whether `~registry/validate` answers.
+    pub fn validates(&self) -> bool {
+        self.api && self.validate
+    }
+}
+
 // === defaults ===
 
 impl Default for TaskSettings {
@@ -280,6 +300,7 @@ impl Default for PublishSettings {
 impl Default for RenderSettings {
     fn default() -> Self {
         Self {
+            components: BTreeSet::new(),
             env: BTreeMap::new(),
             skip_headers_on_weak_version: Vec::new(),
             withheld_headers: vec!["authorization".into(), "cookie".into()],

@@ -147,8 +147,8 @@ impl Ui {
         &self.files
     }
 
-    fn frame(&self, theme: Theme) -> Frame {
-        let base_url = self.renderer.base_url().to_owned();
+    fn frame(&self, theme: Theme, base_url: &str) -> Frame {
+        let base_url = base_url.to_owned();
         let root = path_of(&base_url).to_owned();
         Frame {
             theme,

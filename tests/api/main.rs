@@ -12,6 +12,7 @@ mod discovery;
 mod fallback;
 mod node;
 mod operation;
+mod options;
 mod other_clients;
 mod pages;
 mod plugins;

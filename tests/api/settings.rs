@@ -27,6 +27,13 @@ fn text(output: &Output) -> String {
         .concat()
 }
 
+/// What is told of settings that are refused.
+pub(crate) fn refused(settings: &str) -> String {
+    let output = check(settings, &[]);
+    assert!(!output.status.success(), "{settings}");
+    text(&output)
+}
+
 #[test]
 fn defaults_are_usable() {
     let output = check("", &[]);

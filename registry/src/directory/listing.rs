@@ -6,6 +6,7 @@ use ochre_model::{ComponentName, Version};
 use ochre_store::{CatalogSnapshot, ComponentVersions, VersionSummary};
 
 use super::Description;
+use crate::served::Served;
 
 /// State whose components are hidden when `discovery.experimental` is off.
 const EXPERIMENTAL: &str = "experimental";
@@ -83,11 +84,14 @@ impl Listing {
     /// Lists a snapshot.
     pub(super) fn new(
         snapshot: &CatalogSnapshot,
-        experimental: bool,
+        (experimental, served): (bool, &Served),
         describe: impl Fn(&ComponentName) -> Option<Arc<Description>>,
     ) -> Self {
         let mut listing = Self::default();
         for (name, component) in snapshot.iter() {
+            if !served.includes(name.as_str()) {
+                continue;
+            }
             let entry = Entry::new(name, component, &describe);
             if let Some(entry) = entry.filter(|entry| experimental || !entry.is(EXPERIMENTAL)) {
                 listing.entries.push(entry);
@@ -261,7 +265,7 @@ mod tests {
                 snapshot.with_version(&id, &summary)
             },
         );
-        Listing::new(&snapshot, experimental, |name| {
+        Listing::new(&snapshot, (experimental, &Served::default()), |name| {
             let description = Description {
                 author: Some(
                     if name.as_str() == "fruit" {

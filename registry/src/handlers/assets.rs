@@ -20,6 +20,7 @@ use crate::{
     etag,
     extract::{ComponentPath, segment},
     oc_client::OcClient,
+    render::Renderer,
 };
 
 /// `Cache-Control` of files that never change.
@@ -37,7 +38,7 @@ pub(super) const CHANGING: &str = "public, max-age=300, stale-while-revalidate=8
 pub(crate) async fn get(
     request: HttpRequest,
     path: ComponentPath,
-    assets: web::Data<Assets>,
+    (assets, renderer): (web::Data<Assets>, web::Data<Renderer>),
     own: web::Data<OcClient>,
 ) -> Result<HttpResponse, ApiError> {
     let file = segment(&request, "path")?;
@@ -45,6 +46,9 @@ pub(crate) async fn get(
     let (Ok(name), Ok(version)) = (path.name.parse(), path.version.parse()) else {
         return Err(missing());
     };
+    if !renderer.serves(&path.name) {
+        return Err(missing());
+    }
     let id = ComponentId { name, version };
     let encoding = encoding_for(&request);
     if id == *own.id() {

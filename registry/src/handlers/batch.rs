@@ -72,6 +72,7 @@ pub(crate) async fn post(
         Err(text) => return Ok(not_valid(&text)),
     };
     let deadline = Instant::now() + limits.deadline;
+    let base_url = Arc::clone(&caller.base_url);
     let caller = Arc::new(caller);
     let renderings: Vec<(Entry, Option<Rendering>)> = stream::iter(batch.entries)
         .map(|mut entry| {
@@ -100,7 +101,7 @@ pub(crate) async fn post(
     Ok(respond(
         &request,
         &renderings,
-        (renderer.base_url(), limits.output),
+        (&base_url, limits.output),
         &**clock,
     ))
 }

@@ -22,6 +22,7 @@ pub(crate) async fn get(
     caller: Caller,
     (renderer, clock): (web::Data<Renderer>, web::Data<dyn Clock>),
 ) -> HttpResponse {
+    let base_url = Arc::clone(&caller.base_url);
     let asked = RenderRequest {
         name: path.name,
         version: path.version,
@@ -33,7 +34,7 @@ pub(crate) async fn get(
         nesting: renderer.outermost(),
     };
     let rendering = renderer.render(asked).await;
-    answer::respond(&request, rendering, renderer.base_url(), &**clock)
+    answer::respond(&request, rendering, &base_url, &**clock)
 }
 
 /// Runs a server action of one component; parameters come from the query and the body.
@@ -59,6 +60,7 @@ pub(crate) async fn act(
         }
         _ => {}
     }
+    let base_url = Arc::clone(&caller.base_url);
     let asked = RenderRequest {
         name: path.name,
         version: path.version,
@@ -70,10 +72,5 @@ pub(crate) async fn act(
         nesting: renderer.outermost(),
     };
     let rendering = renderer.render(asked).await;
-    Ok(answer::respond(
-        &request,
-        rendering,
-        renderer.base_url(),
-        &**clock,
-    ))
+    Ok(answer::respond(&request, rendering, &base_url, &**clock))
 }

@@ -2,13 +2,17 @@
 
 use std::sync::Arc;
 
-use actix_web::{HttpRequest, HttpResponse, http::header::HeaderValue, web};
+use actix_web::{
+    HttpRequest, HttpResponse,
+    http::{StatusCode, header::HeaderValue},
+    web,
+};
 use bytes::Bytes;
 use ochre_model::ParameterValue;
 use serde_json::{Value, json};
 
 use crate::{
-    answer,
+    answer, base_url,
     discovery::{Discovery, ListQuery},
     extract::{Caller, ComponentPath, QueryParameters},
     fallback::{Description, FallbackError},
@@ -29,6 +33,7 @@ pub(crate) async fn list(
     let list = ListQuery {
         state: text("state"),
         meta: text("meta"),
+        base_url: base_url::of(&request),
     };
     match discovery.list(&list).await {
         Ok(list) => json_answer(&request, &list),
@@ -49,7 +54,10 @@ pub(crate) async fn info(
     (discovery, ui): (web::Data<Discovery>, web::Data<Ui>),
 ) -> HttpResponse {
     if discovery.settings().ui && pages::is_wanted(&request) {
-        return pages::info(&request, path, (query.0, &ui)).await;
+        let page = pages::info(&request, path.clone(), (query.0, &ui)).await;
+        if page.status() != StatusCode::NOT_FOUND || discovery.fallback().is_none() {
+            return page;
+        }
     }
     let asked = (&caller, Description::Info);
     let description = describe(&request, &path, (&discovery, asked)).await;
@@ -69,7 +77,10 @@ pub(crate) async fn preview(
     (discovery, ui): (web::Data<Discovery>, web::Data<Ui>),
 ) -> HttpResponse {
     if pages::is_wanted(&request) {
-        return pages::preview(&request, path, (query.0, &ui)).await;
+        let page = pages::preview(&request, path.clone(), (query.0, &ui)).await;
+        if page.status() != StatusCode::NOT_FOUND || discovery.fallback().is_none() {
+            return page;
+        }
     }
     let asked = (&caller, Description::Preview);
     describe(&request, &path, (&discovery, asked)).await

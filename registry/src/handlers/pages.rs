@@ -15,6 +15,7 @@ use ochre_model::{ParameterValue, Parameters};
 use crate::{
     answer,
     assets::Encoding,
+    base_url,
     directory::Filter,
     error::ApiError,
     etag,
@@ -38,6 +39,7 @@ pub(crate) async fn list(request: &HttpRequest, query: &Parameters, ui: &Ui) -> 
         value.unwrap_or_default()
     };
     let list = ListRequest {
+        base_url: base_url::of(request),
         view: View::parse(&text("view")),
         filter: Filter {
             words: text("q").trim().to_owned(),
@@ -58,6 +60,7 @@ pub(crate) async fn info(
     (parameters, ui): (Parameters, &Ui),
 ) -> HttpResponse {
     let info = InfoRequest {
+        base_url: base_url::of(request),
         name: path.name,
         version: path.version,
         parameters,
@@ -73,6 +76,7 @@ pub(crate) async fn preview(
     (parameters, ui): (Parameters, &Ui),
 ) -> HttpResponse {
     let preview = PreviewRequest {
+        base_url: base_url::of(request),
         name: path.name,
         version: path.version,
         parameters,

@@ -121,7 +121,7 @@ pub(crate) async fn validate(
     (discovery, publisher): (web::Data<Discovery>, web::Data<Publisher>),
     limits: web::Data<BodyLimits>,
 ) -> Result<HttpResponse, ApiError> {
-    if !discovery.settings().validate {
+    if !discovery.settings().validates() {
         return Err(ApiError::not_found("there is no such path"));
     }
     let body = body::read(&request, payload, **limits).await?;

@@ -12,10 +12,7 @@ use ochre_model::Parameters;
 use serde_json::Value;
 
 use super::{Content, RenderRequest, Renderer, Rendering};
-use crate::{
-    extract::Caller,
-    fallback::{Foreign, Via},
-};
+use crate::{extract::Caller, fallback::Foreign};
 
 /// Nested components of one call rendered at once.
 const CONCURRENCY: usize = 10;
@@ -33,8 +30,8 @@ pub(super) struct RenderHost {
     renderer: Arc<Renderer>,
     nesting: Nesting,
     label: Arc<str>,
-    /// Registries that the outermost request came through.
-    via: Via,
+    /// Who asked for the component that renders others.
+    caller: Arc<Caller>,
 }
 
 // === impl Nesting ===
@@ -70,7 +67,7 @@ impl RenderHost {
                 budget: Arc::clone(&request.nesting.budget),
             },
             label: Arc::clone(label),
-            via: request.caller.via.clone(),
+            caller: Arc::clone(&request.caller),
         }
     }
 
@@ -98,7 +95,7 @@ impl RenderHost {
             caller: Arc::new(Caller::nested(
                 item.headers,
                 item.ip.unwrap_or_default(),
-                self.via.clone(),
+                &self.caller,
             )),
             nesting: self.nesting.clone(),
         };

@@ -1,6 +1,6 @@
 //! `[http]`: listener, public URL, limits of requests.
 
-use std::{net::SocketAddr, time::Duration};
+use std::{collections::BTreeMap, net::SocketAddr, time::Duration};
 
 use bytesize::ByteSize;
 use serde::{Deserialize, Serialize};
@@ -17,6 +17,9 @@ pub struct HttpSettings {
     /// Public URL of the registry; `/` and the prefix are appended when missing. Default: derived
     /// from `listen`, with `localhost` for loopback and unspecified addresses.
     pub base_url: Option<String>,
+    /// Public URLs for requests whose `Host` header is one of these names; all others get
+    /// `base_url`.
+    pub base_urls: BTreeMap<String, String>,
     /// Path under which every route lives; starts and ends with `/`.
     pub prefix: String,
     /// OC version told to clients and compared with `minOcVersion`.
@@ -75,6 +78,11 @@ impl HttpSettings {
                 format!("http://{}/", self.listen)
             }
         });
+        self.with_prefix(base)
+    }
+
+    /// A public URL that ends with the prefix.
+    pub(crate) fn with_prefix(&self, base: String) -> String {
         let base = if base.ends_with('/') {
             base
         } else {
@@ -95,12 +103,27 @@ impl HttpSettings {
                 self.prefix
             ));
         }
+        let is_absolute = |url: &str| {
+            url::Url::parse(url).is_ok_and(|url| matches!(url.scheme(), "http" | "https"))
+        };
         if let Some(url) = &self.base_url
-            && !url::Url::parse(url).is_ok_and(|url| matches!(url.scheme(), "http" | "https"))
+            && !is_absolute(url)
         {
             problems.push(format!(
                 "`http.base_url` is {url:?}: give an absolute http or https URL"
             ));
+        }
+        for (host, url) in &self.base_urls {
+            if host.is_empty() || host.contains('/') {
+                problems.push(format!(
+                    "`http.base_urls` holds {host:?}: give a host as in the `Host` header"
+                ));
+            }
+            if !is_absolute(url) {
+                problems.push(format!(
+                    "`http.base_urls.{host}` is {url:?}: give an absolute http or https URL"
+                ));
+            }
         }
         if self.oc_version.parse::<ochre_model::Version>().is_err() {
             problems.push(format!(
@@ -117,6 +140,7 @@ impl Default for HttpSettings {
         Self {
             listen: SocketAddr::from(([127, 0, 0, 1], 3000)),
             base_url: None,
+            base_urls: BTreeMap::new(),
             prefix: "/".into(),
             oc_version: OC_VERSION.into(),
             workers: 0,

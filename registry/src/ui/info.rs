@@ -1,5 +1,7 @@
 //! One release: what it is, how it looks with which parameters, how to use it.
 
+use std::sync::Arc;
+
 use askama::Template;
 use ochre_model::{ParameterSpec, ParameterValue, Parameters, Version, encode_uri_component};
 use ochre_store::ComponentVersions;
@@ -27,6 +29,8 @@ const START: &str = "addEventListener('DOMContentLoaded',()=>\
 /// Which release, with which parameters in its form.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct InfoRequest {
+    /// Public URL of this registry for the reader.
+    pub base_url: Arc<str>,
     /// Component name as the reader wrote it.
     pub name: String,
     /// Requested version, `""` for the newest.
@@ -118,7 +122,7 @@ impl Ui {
         let release = resolved.map_err(UiError::Release)?;
         let catalog = self.renderer.published();
         let component = catalog.get(release.id.name.as_str());
-        let frame = self.frame(request.theme);
+        let frame = self.frame(request.theme, &request.base_url);
         let oc = release.manifest.oc();
         let parameters = shown_parameters(&request.parameters, &release);
         let name = release.id.name.as_str();

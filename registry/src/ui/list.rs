@@ -1,5 +1,7 @@
 //! The list of components, and the history of releases.
 
+use std::sync::Arc;
+
 use askama::Template;
 use ochre_model::{ComponentName, encode_uri_component};
 use serde_json::{Value, json};
@@ -25,6 +27,8 @@ const AUTHORS: usize = 200;
 /// What a reader wants to see.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ListRequest {
+    /// Public URL of this registry for the reader.
+    pub base_url: Arc<str>,
     /// Which view.
     pub view: View,
     /// Which components.
@@ -145,7 +149,7 @@ impl Ui {
     }
 
     fn components(&self, request: &ListRequest, listing: &Listing) -> Result<Page, UiError> {
-        let frame = self.frame(request.theme);
+        let frame = self.frame(request.theme, &request.base_url);
         let filter = &request.filter;
         let found = listing.find(filter);
         let (start, pager) = Pager::new((found.len(), COMPONENTS), request.page, |page| {
@@ -186,7 +190,7 @@ impl Ui {
     }
 
     fn history(&self, request: &ListRequest, listing: &Listing) -> Result<Page, UiError> {
-        let frame = self.frame(request.theme);
+        let frame = self.frame(request.theme, &request.base_url);
         let count = listing.release_count();
         let (start, pager) = Pager::new((count, RELEASES), request.page, |page| {
             format!("{}?view=history&page={page}", frame.root)

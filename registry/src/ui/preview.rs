@@ -1,5 +1,7 @@
 //! One component on a page of its own, rendered by the browser client.
 
+use std::sync::Arc;
+
 use askama::Template;
 use ochre_model::Parameters;
 use serde_json::{Value, json};
@@ -13,6 +15,8 @@ const POLICY: &str = "base-uri 'none'; object-src 'none'";
 /// Which release, with which parameters.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct PreviewRequest {
+    /// Public URL of this registry for the reader.
+    pub base_url: Arc<str>,
     /// Component name as the reader wrote it.
     pub name: String,
     /// Requested version, `""` for the newest.
@@ -46,7 +50,7 @@ impl Ui {
     pub async fn preview(&self, request: &PreviewRequest) -> Result<Page, UiError> {
         let resolved = self.renderer.resolve(&request.name, &request.version).await;
         let release = resolved.map_err(UiError::Release)?;
-        let frame = self.frame(Theme::System);
+        let frame = self.frame(Theme::System, &request.base_url);
         let base_url = scheme_relative(&frame.base_url);
         let (name, version) = (release.id.name.as_str(), release.id.version.as_str());
         let imports = release.manifest.oc().files.imports.as_ref();
