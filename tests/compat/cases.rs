@@ -7,6 +7,7 @@ mod context;
 mod discovery;
 mod mode;
 mod parameters;
+mod plugins;
 mod provider;
 mod publish;
 mod streaming;
@@ -24,6 +25,7 @@ pub(crate) fn all(components: &[Packaged]) -> Vec<Case> {
     cases.extend(provider::cases());
     cases.extend(batch::cases());
     cases.extend(action::cases());
+    cases.extend(plugins::cases());
     cases.extend(streaming::cases());
     cases.extend(template::cases());
     cases.extend(discovery::cases());

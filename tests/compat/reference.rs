@@ -1,11 +1,14 @@
 //! The pair under comparison: the Node registry and ours, each on a bucket of one S3 server.
 
-use std::time::Duration;
+use std::{
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use ochre_tests::{
     Answer, NodeRegistry, S3Server, TestRegistry, TestStore, eventually, http_client,
 };
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::{components::Packaged, normalise::Place, request::Case};
 
@@ -35,6 +38,41 @@ validate = true
 logins = [{ username = "publisher", password = "pass:word é" }]
 "#;
 
+/// Name of each plugin that both have; its module is a fixture.
+const PLUGINS: [&str; 3] = ["counter", "greet", "who"];
+
+fn module_of(plugin: &str) -> PathBuf {
+    let fixtures = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/plugins");
+    fixtures.join(format!("{plugin}.js"))
+}
+
+/// The plugins as the reference takes them.
+fn plugins() -> Value {
+    let plugins = PLUGINS.map(|name| {
+        json!({
+            "name": name,
+            "description": format!("The plugin {name}"),
+            "options": { "word": "Hello" },
+            "context": name == "who",
+            "module": module_of(name),
+        })
+    });
+    json!(plugins)
+}
+
+/// The same plugins as our registry takes them.
+fn plugin_settings() -> String {
+    let sections = PLUGINS.map(|name| {
+        format!(
+            "[plugins.{name}]\nmodule = \"{}\"\ndescription = \"The plugin {name}\"\n\
+             options = {{ word = \"Hello\" }}\ncontext = {}\n",
+            module_of(name).display(),
+            name == "who",
+        )
+    });
+    sections.concat()
+}
+
 /// The Node registry of npm `oc`.
 #[derive(Debug)]
 pub(crate) struct Reference {
@@ -55,6 +93,7 @@ impl Reference {
         let options = json!({
             "executionTimeout": 1,
             "discovery": { "validate": true },
+            "plugins": plugins(),
             "customHeadersToSkipOnWeakVersion": ["Cache-Control"],
             "publishAuth": { "type": "basic", "logins": [{ "username": LOGIN.0, "password": LOGIN.1 }] },
         });
@@ -79,7 +118,8 @@ pub(crate) async fn start_ochre() -> (TestRegistry, Place) {
         bucket: bucket.to_owned(),
     };
     let public = format!("{}/{bucket}/", server.endpoint());
-    let settings = format!("{SETTINGS}\n[storage]\npublic_url = \"{public}\"\n");
+    let plugins = plugin_settings();
+    let settings = format!("{SETTINGS}\n[storage]\npublic_url = \"{public}\"\n{plugins}");
     let registry = TestRegistry::start_on(&store, &settings).await;
     let place = Place {
         registry: registry.url.clone(),

@@ -66,6 +66,8 @@ async function templates() {
 async function main() {
   if (options.fresh) forgetRenderedHtml();
   await seedComponentList();
+  // Plugins are registered by a call: `module` is the file of each.
+  const { plugins = [], ...further } = options.registry ?? {};
   const registry = new oc.Registry({
     baseUrl: `http://127.0.0.1:${options.port}/`,
     port: options.port,
@@ -88,8 +90,9 @@ async function main() {
         path: `${options.endpoint}/${options.bucket}/`,
       },
     },
-    ...options.registry,
+    ...further,
   });
+  for (const { module, ...plugin } of plugins) registry.register({ ...plugin, register: require(module) });
   await new Promise((resolve, reject) => {
     registry.start((error) => (error ? reject(error) : resolve()));
   });

@@ -1,6 +1,6 @@
 //! Headers of frames, as JSON objects with the member names in camel case.
 
-use std::{sync::Arc, time::Duration};
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -48,6 +48,9 @@ pub struct Load {
 pub struct LoadPlugin {
     /// Name in `context.plugins`.
     pub name: String,
+    /// What it is for, told to plugins that depend on it.
+    #[serde(default)]
+    pub description: String,
     /// The `CommonJS` module.
     pub script: Source,
     /// JSON text of an object.
@@ -346,6 +349,7 @@ impl From<&Plugin> for LoadPlugin {
     fn from(plugin: &Plugin) -> Self {
         Self {
             name: plugin.name.to_string(),
+            description: plugin.description.to_string(),
             script: Source::from(&plugin.script),
             options: plugin.options.to_string(),
             with_context: plugin.with_context,
@@ -357,8 +361,7 @@ impl From<LoadPlugin> for Plugin {
     fn from(plugin: LoadPlugin) -> Self {
         Self {
             name: plugin.name.into(),
-            // Told by the registry alone.
-            description: Arc::from(""),
+            description: plugin.description.into(),
             script: plugin.script.into(),
             options: plugin.options.into(),
             with_context: plugin.with_context,
