@@ -241,6 +241,7 @@ impl Ground<'_> {
             packs: Arc::clone(packs),
             robots: self.settings.discovery.robots,
             oc_version: self.settings.http.oc_version.clone(),
+            dependencies: self.settings.engine.dependencies.clone(),
         })
     }
 

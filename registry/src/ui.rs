@@ -35,6 +35,7 @@ pub struct Ui {
     files: UiFiles,
     robots: bool,
     oc_version: String,
+    dependencies: Vec<String>,
 }
 
 /// What [`Ui`] is built from.
@@ -50,6 +51,8 @@ pub struct UiParts {
     pub robots: bool,
     /// `http.oc_version`.
     pub oc_version: String,
+    /// `engine.dependencies`.
+    pub dependencies: Vec<String>,
 }
 
 /// The theme that a reader has chosen.
@@ -139,6 +142,7 @@ impl Ui {
             files: UiFiles::new(),
             robots: parts.robots,
             oc_version: parts.oc_version,
+            dependencies: parts.dependencies,
         }
     }
 

@@ -179,7 +179,7 @@ impl Ui {
             recent: releases(recent(listing), &root),
             types: self.template_types(),
             plugins: self.plugins(),
-            dependencies: Vec::new(),
+            dependencies: self.dependencies.clone(),
             script,
             frame,
         };
