@@ -93,7 +93,7 @@ pub async fn stream_ends_at_the_deadline(driver: Tested) {
 
 pub async fn stream_of_a_blocking_component_is_cut(driver: Tested) {
     let mut call = streaming();
-    call.limits.cpu_slice = Duration::from_millis(100);
+    call.limits.cpu_slice = Duration::from_millis(500);
     let program = streamed("{ a: new Promise(() => setTimeout(() => { for (;;) {} }, 5)) }");
     let (_, told) = pieces(&driver, &program, call).await;
 
