@@ -41,13 +41,7 @@ async function attempt(work) {
         retry(work, failure);
         return;
     }
-    try {
-        const rendered = await renderAnswer(answer, work);
-        logDebug(`Component '${answer.template?.src ?? answer.href}' correctly rendered`);
-        work.callback(null, rendered);
-    } catch (error) {
-        work.callback(`Error rendering component: ${answer.href}, error: ${error}`);
-    }
+    renderAnswer(answer, work);
 }
 
 // The answer; or throws what failed, which is told with `oc:error`.
@@ -82,31 +76,29 @@ function retry(work, failure) {
     setTimeout(() => attempt(work), conf.retryInterval);
 }
 
-async function renderAnswer(answer, { id, ocId, element }) {
-    const { baseUrl, data, name, template, version } = answer;
-    const rendered = { id, ocId, baseUrl, key: template?.key, version, name };
-    if (answer.renderMode === 'rendered' || !template) {
-        return { ...rendered, ...fromHtml(answer.html) };
-    }
+// Views are put in place in the same turn in which they are rendered: what they do next may rely
+// on it.
+function renderAnswer(answer, { id, ocId, element, callback }) {
+    const { baseUrl, data, href, name, template, version } = answer;
+    const fail = (error) => callback(`Error rendering component: ${href}, error: ${error}`);
+    const succeed = (part) => {
+        logDebug(`Component '${template?.src ?? href}' correctly rendered`);
+        callback(null, { id, ocId, baseUrl, key: template?.key, version, name, ...part });
+    };
     const model = { ...data, id: ocId, element };
-    if (data?.component?.esm) {
-        await mount(model);
-        return rendered;
+    if (answer.renderMode === 'rendered' && typeof answer.html === 'string') {
+        succeed(fromHtml(answer.html));
+    } else if (!template) {
+        fail('the registry answered without a view');
+    } else if (data?.component?.esm) {
+        mount(model).then(() => succeed({}), fail);
+    } else {
+        oc.render(template, model, (error, html) => (error ? fail(error) : succeed({ html })));
     }
-    return { ...rendered, html: await viewed(template, model) };
-}
-
-function viewed(template, model) {
-    return new Promise((resolve, reject) => {
-        oc.render(template, model, (error, html) => (error ? reject(error) : resolve(html)));
-    });
 }
 
 // HTML from the registry may bring the component's element around it.
 function fromHtml(html) {
-    if (typeof html !== 'string') {
-        throw 'registry answered without a view';
-    }
     const parsed = document.createElement('template');
     parsed.innerHTML = html;
     const container = parsed.content.firstElementChild;
