@@ -1,0 +1,32 @@
+// Pages of an application: served from an origin that is not the registry's.
+import { createServer } from 'node:http';
+
+import { registry } from './browser.mjs';
+
+/** Runs `work(url)` while a server answers `/` with `page()`, and other paths with `files`. */
+export async function withApplication(page, files, work) {
+    const server = createServer(async (request, response) => {
+        const file = files[request.url];
+        const type = file === undefined ? 'text/html' : 'text/javascript';
+        response.setHeader('content-type', `${type}; charset=utf-8`);
+        response.end(file ?? (request.url === '/' ? await page() : ''));
+    });
+    await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve));
+    try {
+        await work(`http://127.0.0.1:${server.address().port}/`);
+    } finally {
+        server.closeAllConnections();
+        server.close();
+    }
+}
+
+/** The markup of a component of the registry. */
+export const tag = (path, attributes = '') => `<oc-component href="${registry}${path}" ${attributes}></oc-component>`;
+
+/** A page with `conf` as `oc.conf`, `body`, and the client at `client`. */
+export const document = (client, body, conf = {}) => `<!doctype html><html lang="en"><head><title>page</title>
+<link rel="icon" href="data:,">
+<script>window.oc = { conf: ${JSON.stringify(conf)}, cmd: [] }; window.seen = [];
+oc.cmd.push((oc) => ['oc:rendered', 'oc:failed', 'oc:error', 'oc:unrendered'].forEach((type) =>
+    oc.events.on(type, (event, data) => seen.push([event.type, data?.name ?? data?.id]))));
+</script></head><body>${body}<script src="${client}"></script></body></html>`;
