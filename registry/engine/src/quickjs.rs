@@ -56,7 +56,7 @@ use crate::conduct::Pass;
 use crate::driver::{Call, Driver, DriverHealth, EngineError, Limits, Outcome, Program};
 
 /// Bytes of an engine thread's stack; [`Limits::stack_bytes`] has to stay well below.
-const THREAD_STACK_BYTES: usize = 8 * 1024 * 1024;
+pub(crate) const THREAD_STACK_BYTES: usize = 8 * 1024 * 1024;
 
 /// How many waiting calls a thread counts for whose script has not paused for long.
 const BLOCKED: usize = 1_000_000;
@@ -130,14 +130,32 @@ impl QuickJsDriver {
     ///
     /// [`StartError`]: no runtime, or no threads.
     pub fn start(settings: QuickJsSettings) -> Result<Self, StartError> {
-        let driver = Self::supervised(settings)?;
+        let driver = Self::idle(settings)?;
+        for lane in &driver.pool.lanes {
+            driver.pool.spawn(lane).map_err(StartError::Thread)?;
+        }
         watchdog::start(&driver.pool).map_err(StartError::Thread)?;
         Ok(driver)
     }
 
-    /// As [`QuickJsDriver::start`], without looking after threads that are stuck: somebody else
-    /// ends this process.
-    pub(crate) fn supervised(settings: QuickJsSettings) -> Result<Self, StartError> {
+    /// Makes an engine without threads. It works while the future that comes with it is polled,
+    /// and nobody looks whether it is stuck.
+    pub(crate) fn on_this_thread(
+        settings: QuickJsSettings,
+    ) -> Result<(Self, impl Future<Output = ()>), StartError> {
+        let driver = Self::idle(QuickJsSettings {
+            threads: 1,
+            ..settings
+        })?;
+        let lane = &driver.pool.lanes[0];
+        let slot = Arc::new(Slot::new());
+        let worker = Worker::new(driver.pool.parts(lane, &slot));
+        lane.slot.store(slot);
+        Ok((driver, worker.run_among_others()))
+    }
+
+    /// Makes the queues.
+    fn idle(settings: QuickJsSettings) -> Result<Self, StartError> {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         let threads = match settings.threads {
             // With one thread alone a script that blocks it would block all others.
@@ -153,9 +171,6 @@ impl QuickJsDriver {
             registry: Handle::try_current().map_err(|_| StartError::NoRuntime)?,
             settings,
         });
-        for lane in &pool.lanes {
-            pool.spawn(lane).map_err(StartError::Thread)?;
-        }
         Ok(Self { pool })
     }
 
@@ -236,16 +251,20 @@ impl Pool {
         }
     }
 
-    /// Starts a thread for a lane and puts it in the place of the one before.
-    fn spawn(&self, lane: &Lane) -> std::io::Result<()> {
-        let slot = Arc::new(Slot::new());
-        let parts = Parts {
-            slot: Arc::clone(&slot),
+    fn parts(&self, lane: &Lane, slot: &Arc<Slot>) -> Parts {
+        Parts {
+            slot: Arc::clone(slot),
             jobs: lane.queue.clone(),
             registry: self.registry.clone(),
             heap_bytes: self.settings.heap_bytes / self.lanes.len(),
             limits: self.settings.limits,
-        };
+        }
+    }
+
+    /// Starts a thread for a lane and puts it in the place of the one before.
+    fn spawn(&self, lane: &Lane) -> std::io::Result<()> {
+        let slot = Arc::new(Slot::new());
+        let parts = self.parts(lane, &slot);
         let runtime = Builder::new_current_thread().enable_time().build()?;
         std::thread::Builder::new()
             .name("ochre-quickjs".to_owned())

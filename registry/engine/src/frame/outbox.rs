@@ -77,6 +77,15 @@ impl Outbox {
         answer
     }
 
+    /// Sends what waits and the frames that `put` adds, while the writing task cannot.
+    pub(crate) fn send_now(&self, put: impl FnOnce(&mut BytesMut)) {
+        self.send(put);
+        let mut waiting = self.waiting();
+        if let Ok(written) = self.stream.try_write(&waiting) {
+            waiting.advance(written);
+        }
+    }
+
     /// Bytes that wait to be sent.
     pub(crate) fn waiting_bytes(&self) -> usize {
         self.waiting().len()

@@ -11,9 +11,6 @@ use crate::{
     worker::quickjs::WorkerSettings,
 };
 
-/// Calls that one worker has at a time. Most of them wait for the registry: only one runs.
-const IN_FLIGHT: usize = 1_024;
-
 /// How the engine works in processes.
 #[derive(Clone, Debug)]
 pub struct ProcessSettings {
@@ -54,8 +51,10 @@ impl QuickJsProcessDriver {
             0 => cores.max(2),
             workers => workers,
         };
+        // Those that wait for the registry included: only one runs.
+        let in_flight = engine.queue.div_ceil(workers);
         let worker = WorkerSettings {
-            queue: engine.queue.div_ceil(workers),
+            queue: in_flight,
             heap_bytes: engine.heap_bytes / workers,
             limits: engine.limits.into(),
         };
@@ -65,7 +64,7 @@ impl QuickJsProcessDriver {
         };
         let pool = PoolSettings {
             workers,
-            in_flight: IN_FLIGHT,
+            in_flight,
             queue: engine.queue,
             memory_bytes: settings.memory_bytes,
             limits: engine.limits,

@@ -1,6 +1,6 @@
 //! One engine thread: its event loop, its isolates, and what they wait for.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use tokio::{
     runtime::Handle,
@@ -19,6 +19,9 @@ use crate::driver::{Answer, EngineError, Failure, HostCalls, Limits, NoHost, Out
 
 /// How many calls may pass before the heaps are added up again.
 const EVICT_EVERY: u64 = 64;
+
+/// How long calls may follow each other before other tasks of the thread have their turn.
+const TURN: Duration = Duration::from_micros(500);
 
 /// What an engine thread is made from.
 pub(super) struct Parts {
@@ -61,21 +64,36 @@ impl Worker {
 
     /// Works until the driver is dropped or the thread was given up.
     pub(super) async fn run(mut self) {
-        let jobs = self.parts.jobs.clone();
-        while !self.parts.slot.is_abandoned() {
-            let next = self.schedule.next();
-            // No order of preference: timers without delay must not keep jobs waiting.
-            tokio::select! {
-                () = tokio::time::sleep_until(next.unwrap_or_else(Instant::now)), if next.is_some() => {
-                    self.run_due();
-                }
-                Some(event) = self.events.recv() => self.resume(event),
-                job = jobs.recv() => match job {
-                    Ok(job) => self.begin(job),
-                    Err(_) => break,
-                },
+        while self.work().await {}
+    }
+
+    /// As [`Worker::run`], for a thread that has other tasks: they get their turn when calls that
+    /// wait took some time together.
+    pub(super) async fn run_among_others(mut self) {
+        let mut turn = Instant::now();
+        while self.work().await {
+            if turn.elapsed() > TURN {
+                tokio::task::yield_now().await;
+                turn = Instant::now();
             }
         }
+    }
+
+    /// Does what comes next; false when nothing will.
+    async fn work(&mut self) -> bool {
+        let next = self.schedule.next();
+        // No order of preference: timers without delay must not keep jobs waiting.
+        tokio::select! {
+            () = tokio::time::sleep_until(next.unwrap_or_else(Instant::now)), if next.is_some() => {
+                self.run_due();
+            }
+            Some(event) = self.events.recv() => self.resume(event),
+            job = self.parts.jobs.recv() => match job {
+                Ok(job) => self.begin(job),
+                Err(_) => return false,
+            },
+        }
+        !self.parts.slot.is_abandoned()
     }
 
     fn begin(&mut self, job: Job) {

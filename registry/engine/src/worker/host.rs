@@ -6,11 +6,12 @@ use std::{
         Arc, Mutex,
         atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering},
     },
+    thread::Thread,
 };
 
 use async_trait::async_trait;
 use bytes::{Buf, Bytes};
-use tokio::sync::{Notify, oneshot};
+use tokio::sync::oneshot;
 
 use super::lock;
 use crate::{
@@ -33,7 +34,8 @@ pub(super) struct Link {
     requests: Mutex<HashMap<u32, oneshot::Sender<(Reply, Bytes)>>>,
     /// Calls that are not over.
     calls: AtomicUsize,
-    has_calls: Notify,
+    /// The thread that waits for calls.
+    watching: Thread,
 }
 
 /// The host as one call sees it.
@@ -52,21 +54,23 @@ struct Waiting<'a> {
 }
 
 impl Link {
-    pub(super) fn new(outbox: Outbox) -> Self {
+    pub(super) fn new(outbox: Outbox, watching: Thread) -> Self {
         Self {
             outbox,
             last_request: AtomicU32::new(0),
             requests: Mutex::default(),
             calls: AtomicUsize::new(0),
-            has_calls: Notify::new(),
+            watching,
         }
     }
 
-    /// Waits while all calls are over.
-    pub(super) async fn wait_for_calls(&self) {
-        while self.calls.load(Ordering::Acquire) == 0 {
-            self.has_calls.notified().await;
-        }
+    /// Whether not all calls are over.
+    pub(super) fn has_calls(&self) -> bool {
+        self.calls.load(Ordering::Acquire) > 0
+    }
+
+    pub(super) fn wake_watching(&self) {
+        self.watching.unpark();
     }
 
     /// Takes a REPLY.
@@ -104,7 +108,7 @@ impl Link {
 impl Host {
     pub(super) fn new(call: u32, link: &Arc<Link>) -> Arc<Self> {
         if link.calls.fetch_add(1, Ordering::AcqRel) == 0 {
-            link.has_calls.notify_one();
+            link.wake_watching();
         }
         Arc::new(Self {
             call,

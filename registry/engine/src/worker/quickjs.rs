@@ -5,7 +5,12 @@ use std::{
     ffi::OsStr,
     io,
     os::{fd::AsFd, unix::net::UnixStream as StdStream},
-    sync::{Arc, Mutex},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, Ordering},
+        mpsc,
+    },
+    thread::{self, Thread},
     time::Duration,
 };
 
@@ -31,7 +36,7 @@ use crate::{
         message::{AnswerKind, Begin, Bounds, Done, PROTOCOL, Ready, Task},
         outbox::{ConnectionError, Flush, Outbox},
     },
-    quickjs::{QuickJsDriver, QuickJsSettings, Work},
+    quickjs::{QuickJsDriver, QuickJsSettings, THREAD_STACK_BYTES, Work},
     stream::ModelStream,
 };
 
@@ -53,9 +58,14 @@ struct Shared {
     driver: QuickJsDriver,
     /// Calls that are not answered.
     calls: Mutex<HashMap<u32, AbortHandle>>,
+    /// The connection has ended.
+    is_over: AtomicBool,
 }
 
 /// Executes programs for the process that started this one, until that ends.
+///
+/// One thread reads, executes and writes, so that a call crosses no thread. This one only watches
+/// it, and tells the host whose script runs for long.
 ///
 /// # Errors
 ///
@@ -64,28 +74,55 @@ pub(super) fn serve(settings: &OsStr) -> io::Result<()> {
     let settings: WorkerSettings = serde_json::from_slice(settings.as_encoded_bytes())?;
     let stream = StdStream::from(io::stdin().as_fd().try_clone_to_owned()?);
     stream.set_nonblocking(true)?;
+    let (begun, begins) = mpsc::channel();
+    let watching = thread::current();
+    let engine = thread::Builder::new()
+        .name("ochre-quickjs".to_owned())
+        .stack_size(THREAD_STACK_BYTES)
+        .spawn(move || work(settings, stream, (begun, watching)))?;
+    if let Ok(shared) = begins.recv() {
+        shared.watch();
+    }
+    let worked = engine.join();
+    worked.unwrap_or_else(|_| Err(io::Error::other("engine thread panicked")))
+}
+
+/// Reads, executes and writes until the connection ends.
+fn work(
+    settings: WorkerSettings,
+    stream: StdStream,
+    (begun, watching): (mpsc::Sender<Arc<Shared>>, Thread),
+) -> io::Result<()> {
     let runtime = Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
         // The host ends its workers itself when it was told to end.
         let _terminate = signal(SignalKind::terminate())?;
-        let driver = QuickJsDriver::supervised(QuickJsSettings {
+        let started = QuickJsDriver::on_this_thread(QuickJsSettings {
             threads: 1,
             queue: settings.queue,
             heap_bytes: settings.heap_bytes,
             limits: settings.limits.into(),
         });
+        let (driver, engine) = started.map_err(io::Error::other)?;
         let outbox = Outbox::new(UnixStream::from_std(stream)?, Flush::Together);
         let shared = Arc::new(Shared {
-            link: Arc::new(Link::new(outbox)),
-            driver: driver.map_err(io::Error::other)?,
+            link: Arc::new(Link::new(outbox, watching)),
+            driver,
             calls: Mutex::default(),
+            is_over: AtomicBool::new(false),
         });
-        shared.run().await.map_err(io::Error::other)
+        // The other side waits for it.
+        let _ = begun.send(Arc::clone(&shared));
+        let _over = Over(Arc::clone(&shared));
+        shared.run(engine).await.map_err(io::Error::other)
     })
 }
 
 impl Shared {
-    async fn run(self: Arc<Self>) -> Result<(), ConnectionError> {
+    async fn run(
+        self: &Arc<Self>,
+        engine: impl Future<Output = ()>,
+    ) -> Result<(), ConnectionError> {
         let ready = Ready { protocol: PROTOCOL };
         let outbox = &self.link.outbox;
         outbox.send(|out| frame::put(out, (Kind::Ready, 0), &ready, &[]))?;
@@ -93,8 +130,29 @@ impl Shared {
         let receive = |frame: Frame| self.receive(&frame, &mut programs);
         tokio::select! {
             written = outbox.write_all() => Ok(written?),
-            () = self.tell_long_runs() => Ok(()),
+            () = engine => Ok(()),
             read = outbox.read_all(HOST_FRAME_BYTES_MAX, receive) => read,
+        }
+    }
+
+    /// Tells the host whose script runs, if it runs for long, until the connection ends.
+    fn watch(&self) {
+        let mut told = None;
+        while !self.is_over.load(Ordering::Acquire) {
+            if told.is_none() && !self.link.has_calls() {
+                thread::park();
+                continue;
+            }
+            thread::sleep(LOOK_EVERY);
+            let run = self.driver.long_run();
+            let run = run.and_then(|run| u32::try_from(run).ok());
+            if run != told {
+                told = run;
+                self.link.outbox.send_now(|out| match run {
+                    Some(call) => frame::put_mark(out, Kind::Started, call),
+                    None => frame::put_mark(out, Kind::Paused, 0),
+                });
+            }
         }
     }
 
@@ -177,27 +235,15 @@ impl Shared {
         let put = |out: &mut BytesMut| frame::put(out, (Kind::Chunk, call), &(), &[piece]);
         let _ = self.link.outbox.send(put);
     }
+}
 
-    /// Tells the host whose script runs, if it runs for long. Never ends.
-    async fn tell_long_runs(&self) {
-        let mut told = None;
-        loop {
-            if told.is_none() {
-                self.link.wait_for_calls().await;
-            }
-            tokio::time::sleep(LOOK_EVERY).await;
-            let run = self
-                .driver
-                .long_run()
-                .and_then(|run| u32::try_from(run).ok());
-            if run != told {
-                told = run;
-                self.link.outbox.send(|out| match run {
-                    Some(call) => frame::put_mark(out, Kind::Started, call),
-                    None => frame::put_mark(out, Kind::Paused, 0),
-                });
-            }
-        }
+/// Ends the watching thread, even if this one panicked.
+struct Over(Arc<Shared>);
+
+impl Drop for Over {
+    fn drop(&mut self) {
+        self.0.is_over.store(true, Ordering::Release);
+        self.0.link.wake_watching();
     }
 }
 
