@@ -239,9 +239,9 @@ impl Ground<'_> {
             directory: Arc::clone(directory),
             renderer: Arc::clone(renderer),
             packs: Arc::clone(packs),
+            dependencies: drivers::dependencies(&self.settings.engine),
             robots: self.settings.discovery.robots,
             oc_version: self.settings.http.oc_version.clone(),
-            dependencies: self.settings.engine.dependencies.clone(),
         })
     }
 

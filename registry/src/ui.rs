@@ -7,24 +7,23 @@ mod files;
 mod format;
 mod info;
 mod list;
-mod manifest;
 mod pager;
+mod people;
 mod policy;
 mod preview;
 mod snippet;
+mod subject;
 
 use std::sync::Arc;
+
+use ochre_engine::node::Dependency;
 
 pub use files::{UiFile, UiFiles};
 pub use info::InfoRequest;
 pub use list::{ListRequest, View};
-pub use preview::PreviewRequest;
+pub use subject::Subject;
 
-use crate::{
-    directory::Directory,
-    packs::Packs,
-    render::{RenderFailure, Renderer},
-};
+use crate::{directory::Directory, packs::Packs, render::Renderer};
 
 /// Renders the pages.
 #[derive(Debug)]
@@ -32,10 +31,10 @@ pub struct Ui {
     directory: Arc<Directory>,
     renderer: Arc<Renderer>,
     packs: Arc<Packs>,
+    dependencies: Vec<Dependency>,
     files: UiFiles,
     robots: bool,
     oc_version: String,
-    dependencies: Vec<String>,
 }
 
 /// What [`Ui`] is built from.
@@ -47,12 +46,12 @@ pub struct UiParts {
     pub renderer: Arc<Renderer>,
     /// Template types of this registry.
     pub packs: Arc<Packs>,
+    /// What components may require.
+    pub dependencies: Vec<Dependency>,
     /// `discovery.robots`.
     pub robots: bool,
     /// `http.oc_version`.
     pub oc_version: String,
-    /// `engine.dependencies`.
-    pub dependencies: Vec<String>,
 }
 
 /// The theme that a reader has chosen.
@@ -74,17 +73,6 @@ pub struct Page {
     pub body: String,
     /// `Content-Security-Policy`.
     pub policy: String,
-}
-
-/// Why there is no page.
-#[derive(Debug, thiserror::Error)]
-pub enum UiError {
-    /// The component is not found, or not to be had now.
-    #[error("component is not to be had")]
-    Release(RenderFailure),
-    /// The template failed: the registry's own fault.
-    #[error("page cannot be rendered")]
-    Template(#[from] askama::Error),
 }
 
 /// What all pages have in common.

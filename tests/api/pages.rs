@@ -360,3 +360,23 @@ async fn files_of_the_pages_are_compressed_and_kept_for_ever() {
         .await
         .expect_status(404);
 }
+
+#[tokio::test]
+async fn components_of_the_fallback_registry_have_pages() {
+    let other = TestRegistry::start().await;
+    other.publish(&greeting("1.0.0")).await;
+    other.publish(&greeting("1.1.0")).await;
+    let settings = format!("[fallback]\nregistry_url = \"{}\"", other.url);
+    let registry = TestRegistry::start_with(&settings).await;
+
+    let info = page(&registry, "/greeting/1.0.0/~info").await.text();
+    let preview = page(&registry, "/greeting/~preview?name=Ada").await.text();
+
+    assert!(info.contains("data-parameter=\"name\""), "{info}");
+    assert!(info.contains("href=\"/greeting/1.1.0/~info\""), "{info}");
+    let host = registry.url.trim_start_matches("http:");
+    assert!(
+        preview.contains(&format!("href=\"{host}greeting/1.1.0/?name=Ada\"")),
+        "{preview}"
+    );
+}

@@ -2,14 +2,10 @@
 
 use std::sync::Arc;
 
-use actix_web::{
-    HttpRequest, HttpResponse,
-    http::{StatusCode, header::HeaderValue},
-    web,
-};
+use actix_web::{HttpRequest, HttpResponse, http::header::HeaderValue, web};
 use bytes::Bytes;
 use ochre_model::ParameterValue;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use crate::{
     answer, base_url,
@@ -17,7 +13,8 @@ use crate::{
     extract::{Caller, ComponentPath, QueryParameters},
     fallback::{Description, FallbackError},
     handlers::pages,
-    ui::Ui,
+    render::RenderFailure,
+    ui::{Subject, Ui},
 };
 
 /// Lists what is published. Source: `packages/oc/src/registry/routes/index.ts`.
@@ -53,13 +50,14 @@ pub(crate) async fn info(
     (query, caller): (QueryParameters, Caller),
     (discovery, ui): (web::Data<Discovery>, web::Data<Ui>),
 ) -> HttpResponse {
-    if discovery.settings().ui && pages::is_wanted(&request) {
-        let page = pages::info(&request, path.clone(), (query.0, &ui)).await;
-        if page.status() != StatusCode::NOT_FOUND || discovery.fallback().is_none() {
-            return page;
-        }
-    }
     let asked = (&caller, Description::Info);
+    if discovery.settings().ui && pages::is_wanted(&request) {
+        let subject = match subject(&path, &ui, (&discovery, asked)).await {
+            Ok(subject) => subject,
+            Err(answer) => return answer,
+        };
+        return pages::info(&request, (path.version, query.0), (&ui, &subject));
+    }
     let description = describe(&request, &path, (&discovery, asked)).await;
     if description.status().is_success() && !discovery.settings().api {
         return switched_off();
@@ -76,45 +74,86 @@ pub(crate) async fn preview(
     (query, caller): (QueryParameters, Caller),
     (discovery, ui): (web::Data<Discovery>, web::Data<Ui>),
 ) -> HttpResponse {
-    if pages::is_wanted(&request) {
-        let page = pages::preview(&request, path.clone(), (query.0, &ui)).await;
-        if page.status() != StatusCode::NOT_FOUND || discovery.fallback().is_none() {
-            return page;
-        }
-    }
     let asked = (&caller, Description::Preview);
+    if pages::is_wanted(&request) {
+        let subject = match subject(&path, &ui, (&discovery, asked)).await {
+            Ok(subject) => subject,
+            Err(answer) => return answer,
+        };
+        return pages::preview(&request, &query.0, (&ui, &subject));
+    }
     describe(&request, &path, (&discovery, asked)).await
 }
 
 async fn describe(
     request: &HttpRequest,
     path: &ComponentPath,
-    (discovery, (caller, what)): (&Discovery, (&Caller, Description)),
+    (discovery, asked): (&Discovery, (&Caller, Description)),
 ) -> HttpResponse {
     let failure = match discovery.info(&path.name, &path.version).await {
         Ok(info) => return json_answer(request, &info),
         Err(failure) => failure,
     };
+    match elsewhere(path, (discovery, asked), &failure).await {
+        Ok(info) => json_answer(request, &Value::Object(info)),
+        Err(answer) => answer,
+    }
+}
+
+/// What a page is about, or the answer that there is nothing.
+async fn subject(
+    path: &ComponentPath,
+    ui: &Ui,
+    (discovery, asked): (&Discovery, (&Caller, Description)),
+) -> Result<Subject, HttpResponse> {
+    let failure = match ui.find(&path.name, &path.version).await {
+        Ok(subject) => return Ok(subject),
+        Err(failure) => failure,
+    };
+    let description = elsewhere(path, (discovery, asked), &failure).await?;
+    let malformed = || {
+        absent(
+            &failure,
+            (502, "fallback registry did not describe a component"),
+        )
+    };
+    Subject::foreign(&description).ok_or_else(malformed)
+}
+
+/// Asks the fallback registry for what is not here; without one it answers the failure.
+async fn elsewhere(
+    path: &ComponentPath,
+    (discovery, (caller, what)): (&Discovery, (&Caller, Description)),
+    failure: &RenderFailure,
+) -> Result<Map<String, Value>, HttpResponse> {
     let fallback = discovery.fallback().filter(|_| failure.is_absence());
     let Some(fallback) = fallback.filter(|fallback| fallback.admits(caller)) else {
         let body = Bytes::from(failure.error().to_string());
-        return answer::failed(failure.status(), body, Vec::new(), failure.is_temporary());
+        let is_temporary = failure.is_temporary();
+        return Err(answer::failed(
+            failure.status(),
+            body,
+            Vec::new(),
+            is_temporary,
+        ));
     };
     let component = (path.name.as_str(), path.version.as_str());
     match fallback.describe(component, what, caller).await {
         Ok(mut info) => {
             info.insert("requestVersion".into(), json!(path.version));
-            json_answer(request, &Value::Object(info))
+            Ok(info)
         }
-        Err(error) => {
-            let (status, text) = match &error {
-                FallbackError::Refused(text) => (404, text.clone()),
-                FallbackError::Unavailable(_) => (502, error.to_string()),
-            };
-            let body = json!({ "registryError": failure.error(), "fallbackError": text });
-            answer::failed(status, body.to_string().into(), Vec::new(), status == 502)
+        Err(FallbackError::Refused(text)) => Err(absent(failure, (404, &text))),
+        Err(error @ FallbackError::Unavailable(_)) => {
+            Err(absent(failure, (502, &error.to_string())))
         }
     }
+}
+
+/// Neither this registry nor the other has it.
+fn absent(failure: &RenderFailure, (status, text): (u16, &str)) -> HttpResponse {
+    let body = json!({ "registryError": failure.error(), "fallbackError": text });
+    answer::failed(status, body.to_string().into(), Vec::new(), status == 502)
 }
 
 /// Plugins of this registry.

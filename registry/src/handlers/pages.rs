@@ -1,7 +1,7 @@
 //! The pages, for callers that accept HTML, and the files that they are made with.
 
 use actix_web::{
-    HttpRequest, HttpResponse,
+    HttpRequest, HttpResponse, ResponseError,
     http::header::{
         ACCEPT, AcceptEncoding, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_SECURITY_POLICY,
         CONTENT_TYPE, ETAG, Header, HeaderValue, IF_NONE_MATCH, REFERRER_POLICY, VARY,
@@ -9,18 +9,16 @@ use actix_web::{
     },
     web,
 };
-use bytes::Bytes;
 use ochre_model::{ParameterValue, Parameters};
 
 use crate::{
-    answer,
     assets::Encoding,
     base_url,
     directory::Filter,
     error::ApiError,
     etag,
-    extract::{ComponentPath, segment},
-    ui::{InfoRequest, ListRequest, Page, PreviewRequest, Theme, Ui, UiError, View},
+    extract::segment,
+    ui::{InfoRequest, ListRequest, Page, Subject, Theme, Ui, View},
 };
 
 /// Cookie that holds the reader's theme.
@@ -54,34 +52,28 @@ pub(crate) async fn list(request: &HttpRequest, query: &Parameters, ui: &Ui) -> 
 }
 
 /// The information page of a release.
-pub(crate) async fn info(
+pub(crate) fn info(
     request: &HttpRequest,
-    path: ComponentPath,
-    (parameters, ui): (Parameters, &Ui),
+    (version, parameters): (String, Parameters),
+    (ui, subject): (&Ui, &Subject),
 ) -> HttpResponse {
     let info = InfoRequest {
         base_url: base_url::of(request),
-        name: path.name,
-        version: path.version,
+        version,
         parameters,
         theme: theme(request),
     };
-    respond(request, ui.info(&info).await)
+    respond(request, ui.info(subject, &info))
 }
 
 /// The preview page of a release.
-pub(crate) async fn preview(
+pub(crate) fn preview(
     request: &HttpRequest,
-    path: ComponentPath,
-    (parameters, ui): (Parameters, &Ui),
+    parameters: &Parameters,
+    (ui, subject): (&Ui, &Subject),
 ) -> HttpResponse {
-    let preview = PreviewRequest {
-        base_url: base_url::of(request),
-        name: path.name,
-        version: path.version,
-        parameters,
-    };
-    respond(request, ui.preview(&preview).await)
+    let base_url = base_url::of(request);
+    respond(request, ui.preview(subject, parameters, &base_url))
 }
 
 /// `GET /~ui/{version}/{file}`: a style or script of the pages.
@@ -118,17 +110,10 @@ pub(crate) async fn file(
     Ok(response.body(body))
 }
 
-fn respond(request: &HttpRequest, page: Result<Page, UiError>) -> HttpResponse {
+fn respond(request: &HttpRequest, page: askama::Result<Page>) -> HttpResponse {
     let page = match page {
         Ok(page) => page,
-        Err(UiError::Release(failure)) => {
-            let error = Bytes::from(failure.error().to_string());
-            let is_temporary = failure.is_temporary();
-            return answer::failed(failure.status(), error, Vec::new(), is_temporary);
-        }
-        Err(UiError::Template(error)) => {
-            return actix_web::ResponseError::error_response(&ApiError::internal(error));
-        }
+        Err(error) => return ApiError::internal(error).error_response(),
     };
     let tag = etag::strong(page.body.as_bytes());
     let known = request.headers().get(IF_NONE_MATCH);

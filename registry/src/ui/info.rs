@@ -3,18 +3,21 @@
 use std::sync::Arc;
 
 use askama::Template;
-use ochre_model::{ParameterSpec, ParameterValue, Parameters, Version, encode_uri_component};
-use ochre_store::ComponentVersions;
+use indexmap::IndexMap;
+use ochre_model::{
+    PackageJson, ParameterSpec, ParameterValue, Parameters, Version, encode_uri_component,
+};
+use ochre_store::VersionSummary;
 use serde_json::{Map, Value};
 
 use super::{
-    Frame, Page, Theme, Ui, UiError, format,
+    Frame, Page, Theme, Ui, format,
     list::{info_path, short_type},
-    manifest::{self, Link},
+    people::{self, Link},
     policy::policy,
     snippet::{self, Snippet},
+    subject::Subject,
 };
-use crate::release::Release;
 
 /// Versions shown at once; the others unfold.
 const NEWEST: usize = 12;
@@ -26,13 +29,11 @@ const VERSIONS: usize = 500;
 const START: &str = "addEventListener('DOMContentLoaded',()=>\
                      updateHrefFromParameters(document.querySelectorAll('.parameter-input')))";
 
-/// Which release, with which parameters in its form.
+/// How a reader asks for a release.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct InfoRequest {
     /// Public URL of this registry for the reader.
     pub base_url: Arc<str>,
-    /// Component name as the reader wrote it.
-    pub name: String,
     /// Requested version, `""` for the newest.
     pub version: String,
     /// Parameters of the form.
@@ -116,49 +117,43 @@ impl Ui {
     ///
     /// # Errors
     ///
-    /// [`UiError`].
-    pub async fn info(&self, request: &InfoRequest) -> Result<Page, UiError> {
-        let resolved = self.renderer.resolve(&request.name, &request.version).await;
-        let release = resolved.map_err(UiError::Release)?;
-        let catalog = self.renderer.published();
-        let component = catalog.get(release.id.name.as_str());
+    /// When the template fails.
+    pub fn info(&self, subject: &Subject, request: &InfoRequest) -> askama::Result<Page> {
         let frame = self.frame(request.theme, &request.base_url);
-        let oc = release.manifest.oc();
-        let parameters = shown_parameters(&request.parameters, &release);
-        let name = release.id.name.as_str();
-        let version = release.id.version.as_str();
+        let oc = subject.manifest().oc();
+        let parameters = shown_parameters(&request.parameters, &oc.parameters);
+        let name = subject.name();
+        let version = subject.version().as_str();
         let asked = if request.version.is_empty() {
             version
         } else {
             &request.version
         };
         let query = snippet::query(&parameters);
-        let mut versions = component.map_or_else(Vec::new, |component| {
-            version_rows(component, &release.id.version, (&frame.root, name))
-        });
+        let mut versions = version_rows(subject, &frame.root);
         let hidden = versions.len().saturating_sub(VERSIONS);
         versions.truncate(VERSIONS);
         let older = versions.split_off(versions.len().min(NEWEST));
-        let raw = release.manifest.raw();
+        let raw = subject.manifest().raw();
         let page = InfoTemplate {
             name,
             version,
             requested: (asked != version).then_some(asked),
-            newest: newest(component.map(AsRef::as_ref), &release, &frame.root),
+            newest: newest(subject, &frame.root),
             state: oc.state.as_deref().unwrap_or_default(),
             description: raw
                 .get("description")
                 .and_then(Value::as_str)
                 .unwrap_or_default(),
             keywords: keywords(raw, &frame.root),
-            fields: fields(&release, &parameters),
+            fields: fields(&oc.parameters, &parameters),
             preview: format!(
                 "{}{name}/{}/~preview/{query}",
                 frame.root,
                 snippet::segment(asked)
             ),
             snippets: snippet::all(&frame.base_url, (name, asked), &parameters),
-            facts: Facts::of(&release),
+            facts: Facts::of(subject.manifest()),
             versions,
             older,
             hidden,
@@ -175,23 +170,23 @@ impl Ui {
 // === impl Facts ===
 
 impl Facts {
-    fn of(release: &Release) -> Self {
-        let (raw, oc) = (release.manifest.raw(), release.manifest.oc());
+    fn of(manifest: &PackageJson) -> Self {
+        let (raw, oc) = (manifest.raw(), manifest.oc());
         let template = &oc.files.template;
         let provider = oc.files.data_provider.as_ref();
         Self {
             published: oc.date.and_then(format::minute),
             publisher: oc.publisher.clone(),
-            author: manifest::person(raw.get("author")),
-            repository: manifest::repository(raw),
+            author: people::person(raw.get("author")),
+            repository: people::repository(raw),
             license: raw.get("license").and_then(Value::as_str).map(String::from),
-            template: short_type(&release.template_type).to_owned(),
+            template: short_type(&template.template_type).to_owned(),
             template_version: template.version.clone(),
             template_size: template.size.map(format::size),
             provider_size: provider.and_then(|file| file.size).map(format::size),
             has_provider: provider.is_some(),
             plugins: oc.plugins.clone(),
-            dependencies: manifest::dependencies(raw),
+            dependencies: people::dependencies(raw),
             compiler: oc.version.clone(),
             minimum: template.min_oc_version.clone(),
         }
@@ -199,8 +194,7 @@ impl Facts {
 }
 
 /// What the form holds: what was asked, or else the examples; empty texts mean "not given".
-fn shown_parameters(asked: &Parameters, release: &Release) -> Parameters {
-    let declared = &release.manifest.oc().parameters;
+fn shown_parameters(asked: &Parameters, declared: &IndexMap<String, ParameterSpec>) -> Parameters {
     let mut shown = Parameters::new();
     if asked.is_empty() {
         for (name, spec) in declared {
@@ -219,9 +213,12 @@ fn shown_parameters(asked: &Parameters, release: &Release) -> Parameters {
     shown
 }
 
-fn fields<'a>(release: &'a Release, parameters: &Parameters) -> Vec<Field<'a>> {
-    let declared = release.manifest.oc().parameters.iter();
+fn fields<'a>(
+    declared: &'a IndexMap<String, ParameterSpec>,
+    parameters: &Parameters,
+) -> Vec<Field<'a>> {
     declared
+        .iter()
         .map(|(name, spec)| {
             let value = parameters.get(name).map(ParameterValue::to_text);
             field(name, spec, value.unwrap_or_default())
@@ -266,35 +263,30 @@ fn keywords<'a>(raw: &'a Map<String, Value>, root: &str) -> Vec<(&'a str, String
 }
 
 /// All versions, newest first.
-fn version_rows<'a>(
-    component: &'a ComponentVersions,
-    current: &Version,
-    (root, name): (&str, &str),
-) -> Vec<VersionRow<'a>> {
-    let rows = component.iter().rev().map(|(version, summary)| VersionRow {
-        version: version.as_str(),
-        href: info_path(root, name, version.as_str()),
-        date: format::day(summary.publish_date),
-        state: summary.state.as_deref().unwrap_or_default(),
-        is_current: version == current,
-    });
-    rows.collect()
+fn version_rows<'a>(subject: &'a Subject, root: &str) -> Vec<VersionRow<'a>> {
+    let rows = subject.versions().iter().rev();
+    rows.map(|(version, summary)| version_row(subject, (version, summary), root))
+        .collect()
 }
 
 /// The newest version, where the release is another.
-fn newest<'a>(
-    component: Option<&'a ComponentVersions>,
-    release: &Release,
+fn newest<'a>(subject: &'a Subject, root: &str) -> Option<VersionRow<'a>> {
+    let version = ochre_model::resolve(subject.versions().versions(), "")?;
+    let summary = subject.versions().details(version)?;
+    let is_other = version != subject.version();
+    is_other.then(|| version_row(subject, (version, summary), root))
+}
+
+fn version_row<'a>(
+    subject: &Subject,
+    (version, summary): (&'a Version, &'a VersionSummary),
     root: &str,
-) -> Option<VersionRow<'a>> {
-    let component = component?;
-    let version = ochre_model::resolve(component.versions(), "")?;
-    let summary = component.details(version)?;
-    (*version != release.id.version).then(|| VersionRow {
+) -> VersionRow<'a> {
+    VersionRow {
         version: version.as_str(),
-        href: info_path(root, release.id.name.as_str(), version.as_str()),
+        href: info_path(root, subject.name(), version.as_str()),
         date: format::day(summary.publish_date),
         state: summary.state.as_deref().unwrap_or_default(),
-        is_current: false,
-    })
+        is_current: version == subject.version(),
+    }
 }

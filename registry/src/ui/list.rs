@@ -3,10 +3,11 @@
 use std::sync::Arc;
 
 use askama::Template;
+use ochre_engine::node::Dependency;
 use ochre_model::{ComponentName, encode_uri_component};
 use serde_json::{Value, json};
 
-use super::{Frame, Page, Theme, Ui, UiError, format, pager::Pager, policy::policy, script_json};
+use super::{Frame, Page, Theme, Ui, format, pager::Pager, policy::policy, script_json};
 use crate::directory::{Entry, Facet, Filter, HistoryItem, Listing};
 
 /// Components of one page.
@@ -65,7 +66,7 @@ struct ListTemplate<'a> {
     recent: Vec<ReleaseRow<'a>>,
     types: Vec<TemplateType>,
     plugins: Vec<Plugin>,
-    dependencies: Vec<String>,
+    dependencies: &'a [Dependency],
     script: String,
 }
 
@@ -139,8 +140,8 @@ impl Ui {
     ///
     /// # Errors
     ///
-    /// [`UiError::Template`].
-    pub async fn list(&self, request: &ListRequest) -> Result<Page, UiError> {
+    /// When the template fails.
+    pub async fn list(&self, request: &ListRequest) -> askama::Result<Page> {
         let listing = self.directory.listing().await;
         match request.view {
             View::Components => self.components(request, &listing),
@@ -148,7 +149,7 @@ impl Ui {
         }
     }
 
-    fn components(&self, request: &ListRequest, listing: &Listing) -> Result<Page, UiError> {
+    fn components(&self, request: &ListRequest, listing: &Listing) -> askama::Result<Page> {
         let frame = self.frame(request.theme, &request.base_url);
         let filter = &request.filter;
         let found = listing.find(filter);
@@ -179,7 +180,7 @@ impl Ui {
             recent: releases(recent(listing), &root),
             types: self.template_types(),
             plugins: self.plugins(),
-            dependencies: self.dependencies.clone(),
+            dependencies: &self.dependencies,
             script,
             frame,
         };
@@ -189,7 +190,7 @@ impl Ui {
         })
     }
 
-    fn history(&self, request: &ListRequest, listing: &Listing) -> Result<Page, UiError> {
+    fn history(&self, request: &ListRequest, listing: &Listing) -> askama::Result<Page> {
         let frame = self.frame(request.theme, &request.base_url);
         let count = listing.release_count();
         let (start, pager) = Pager::new((count, RELEASES), request.page, |page| {
