@@ -85,3 +85,17 @@ async fn the_page_of_a_release_follows_its_form() {
     let script = Script::new("info", &registry).with("COMPONENT", "greeting/1.1.0");
     script.passes().await;
 }
+
+#[tokio::test]
+async fn a_preview_shows_the_component_or_why_there_is_none() {
+    let registry = TestRegistry::start().await;
+    let title = json!({ "title": { "type": "string", "mandatory": true } });
+    let escaped = "props.title.replace(/&/g,'&amp;').replace(/</g,'&lt;')";
+    let package = TestPackage::new("article", "1.0.0")
+        .oc("parameters", title)
+        .view(&format!("'<main><h1>' + {escaped} + '</h1></main>'"))
+        .props("context.params");
+    registry.publish(&package).await;
+
+    Script::new("preview", &registry).passes().await;
+}
