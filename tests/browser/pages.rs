@@ -90,10 +90,13 @@ async fn the_page_of_a_release_follows_its_form() {
 async fn a_preview_shows_the_component_or_why_there_is_none() {
     let registry = TestRegistry::start().await;
     let title = json!({ "title": { "type": "string", "mandatory": true } });
-    let escaped = "props.title.replace(/&/g,'&amp;').replace(/</g,'&lt;')";
+    let view = "var oc=oc||{};oc.components=oc.components||{};\
+        oc.components['0123456789abcdef0123456789abcdef01234567']=function(model){\
+        var title=model.component.props.title.replace(/&/g,'&amp;').replace(/</g,'&lt;');\
+        return '<main><h1>'+title+'</h1></main>';};";
     let package = TestPackage::new("article", "1.0.0")
         .oc("parameters", title)
-        .view(&format!("'<main><h1>' + {escaped} + '</h1></main>'"))
+        .file("template.js", view.into())
         .props("context.params");
     registry.publish(&package).await;
 

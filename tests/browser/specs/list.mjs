@@ -38,14 +38,14 @@ await withBrowser(async (browser) => {
         await summary(page, 'No component fits.');
         await expectAccessible(page, 'nothing found');
         await page.getByLabel('Search').fill('');
-        await summary(page, 'of 5,000');
+        await summary(page, /of 5,00\d/);
         await page.getByRole('heading', { level: 1 }).click();
         await page.keyboard.press('/');
         await page.keyboard.type('component-0042');
         await summary(page, '1–1 of 1 that fit');
         assert.match(page.url(), /\?q=component-0042$/);
         await page.getByLabel('Search').fill('');
-        await summary(page, 'of 5,000');
+        await summary(page, /of 5,00\d/);
         await page.getByLabel('State').selectOption('deprecated');
         await summary(page, 'of 500 that fit');
         assert.equal(await rows(page).locator('[data-state=deprecated]').count(), 50);
