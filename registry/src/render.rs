@@ -2,10 +2,12 @@
 
 mod context;
 pub(crate) mod envelope;
+mod execution;
 mod failure;
 mod negotiation;
 mod nested;
 mod rendering;
+mod resolution;
 mod wrapper;
 
 use std::{
@@ -13,21 +15,18 @@ use std::{
     time::{Duration, Instant},
 };
 
-use bytes::Bytes;
 use ochre_cdn_sync::{Lookup, Watch};
-use ochre_engine::driver::{Answer, Call, Driver, EngineError, Entry, Limits, Outcome};
-use ochre_model::{ComponentId, ComponentName, Parameters, Version};
+use ochre_engine::driver::{Driver, Limits};
+use ochre_model::{ComponentName, Parameters, Version};
 use ochre_store::CatalogSnapshot;
-use tokio::{sync::OwnedSemaphorePermit, time::timeout};
 use tracing::{Span, field::Empty, instrument};
-use uuid::Uuid;
 
 use crate::{
     egress::Egress,
     extract::Caller,
     fallback::Fallback,
     metrics::Metrics,
-    oc_client::{self, OcClient},
+    oc_client::OcClient,
     packs::Packs,
     plugins::Plugins,
     release::{Release, Releases},
@@ -40,8 +39,6 @@ pub(crate) use failure::{RENDER_ERROR, oc_version_text};
 pub use negotiation::RenderMode;
 pub use nested::Nesting;
 pub use rendering::{Content, Info, Rendering, StreamedModel, Success};
-
-use self::{nested::RenderHost, wrapper::Wrapper};
 
 /// Renders components.
 #[derive(Debug)]
@@ -193,21 +190,6 @@ impl Renderer {
         rendering
     }
 
-    /// The release that a request means.
-    ///
-    /// # Errors
-    ///
-    /// [`RenderFailure`]: not found, or not to be had now.
-    pub async fn resolve(
-        &self,
-        name: &str,
-        requested: &str,
-    ) -> Result<Arc<Release>, RenderFailure> {
-        let id = self.resolve_id(name, requested).await?;
-        let loaded = self.releases.get(&id).await;
-        loaded.map_err(|error| RenderFailure::unreadable(&error))
-    }
-
     async fn answer(
         self: &Arc<Self>,
         request: &RenderRequest,
@@ -264,51 +246,6 @@ impl Renderer {
         self.fallback.as_deref()
     }
 
-    async fn resolve_id(&self, name: &str, requested: &str) -> Result<ComponentId, RenderFailure> {
-        let kind = self.options.store_kind;
-        let Ok(name) = name.parse::<ComponentName>() else {
-            return Err(RenderFailure::unknown_component(name, kind));
-        };
-        if !self.serves(name.as_str()) {
-            return Err(RenderFailure::unknown_component(name.as_str(), kind));
-        }
-        let catalog = self.watch.catalog().load();
-        let found = if name.as_str() == oc_client::NAME {
-            find(&self.published(), &name, requested)
-        } else {
-            find(&catalog, &name, requested)
-        };
-        drop(catalog);
-        if let Some(id) = found {
-            return Ok(id);
-        }
-        // Another node may have published it a moment ago: ask the store before saying 404.
-        if let Ok(version) = requested.parse::<Version>() {
-            let id = ComponentId {
-                name: name.clone(),
-                version,
-            };
-            let looked_up = timeout(self.options.store_deadline, self.lookup.find(&id)).await;
-            match looked_up {
-                Ok(Ok(true)) => return Ok(id),
-                Ok(Ok(false)) => {}
-                Ok(Err(error)) => return Err(RenderFailure::lookup(&error)),
-                Err(late) => return Err(RenderFailure::store_too_slow(&late)),
-            }
-        } else if !self.watch.status().loaded {
-            return Err(RenderFailure::not_loaded());
-        }
-        Err(
-            if name.as_str() == oc_client::NAME
-                || self.watch.catalog().load().get(name.as_str()).is_some()
-            {
-                RenderFailure::unknown_version(name.as_str(), requested, kind)
-            } else {
-                RenderFailure::unknown_component(name.as_str(), kind)
-            },
-        )
-    }
-
     /// Everything that is decided before JavaScript runs, in OC's order.
     fn prepare(
         &self,
@@ -360,204 +297,5 @@ impl Renderer {
             mode,
             href,
         })
-    }
-
-    async fn execute(
-        self: &Arc<Self>,
-        request: &RenderRequest,
-        prepared: Prepared,
-    ) -> Result<Success, RenderFailure> {
-        let release = &prepared.release;
-        let has_provider = release.manifest.oc().files.data_provider.is_some()
-            && self.options.settings.data_provider;
-        if let Some(missing) = release.missing.filter(|_| has_provider) {
-            return Err(RenderFailure::unresolved(missing));
-        }
-        if prepared.mode == RenderMode::Rendered && release.program.view.is_none() {
-            return Err(RenderFailure::unknown_template(&release.template_type));
-        }
-        let (entry, input) = match (has_provider, prepared.mode) {
-            (false, _) => (
-                Entry::Render,
-                context::props_model(&prepared.parameters, release, &request.caller.base_url),
-            ),
-            (true, mode) => {
-                let entry = if mode == RenderMode::Rendered {
-                    Entry::DataAndRender
-                } else {
-                    Entry::Data
-                };
-                (entry, self.context(request, &prepared))
-            }
-        };
-        if prepared.mode == RenderMode::Unrendered && !has_provider {
-            return Ok(success(request, prepared, Content::Model(input)));
-        }
-        let render_id = (prepared.mode == RenderMode::Rendered).then(|| Uuid::new_v4().to_string());
-        // Nested renders have a budget of their own; waiting for a permit that a parent of theirs
-        // holds would be waiting for themselves.
-        let permit = if request.nesting.is_outermost() {
-            Some(self.permit(release).await?)
-        } else {
-            None
-        };
-        let envelope = (entry == Entry::Data && request.may_stream && release.may_stream)
-            .then(|| envelope(request, &prepared));
-        let call = Call {
-            entry,
-            input,
-            envelope,
-            render_id: render_id.clone(),
-            host: Arc::new(RenderHost::new(
-                Arc::clone(self),
-                request,
-                &release.program.label,
-            )),
-            limits: self.options.limits,
-        };
-        let outcome = self.call(request, release, call).await?;
-        self.finish(request, prepared, (outcome, render_id, permit))
-    }
-
-    async fn call(
-        self: &Arc<Self>,
-        request: &RenderRequest,
-        release: &Arc<Release>,
-        call: Call,
-    ) -> Result<Outcome, RenderFailure> {
-        let mut called = self.driver.call(&release.program, call.clone()).await;
-        // A neighbor in the same isolate was stopped. Reading may be tried again; acting may not.
-        if matches!(called, Err(EngineError::Crashed)) && request.action.is_none() {
-            called = self.driver.call(&release.program, call).await;
-        }
-        let (outcome, cpu) = match &called {
-            Ok(Outcome {
-                result: Ok(_), cpu, ..
-            }) => ("ok", *cpu),
-            Ok(Outcome { cpu, .. }) => ("failed", *cpu),
-            Err(_) => ("not_run", Duration::ZERO),
-        };
-        self.metrics.driver_called(self.driver.name(), outcome, cpu);
-        called.map_err(|error| RenderFailure::engine(&error))
-    }
-
-    async fn permit(&self, release: &Arc<Release>) -> Result<OwnedSemaphorePermit, RenderFailure> {
-        let permits = Arc::clone(&release.permits);
-        if let Ok(permit) = Arc::clone(&permits).try_acquire_owned() {
-            return Ok(permit);
-        }
-        let waited = timeout(self.options.limits.deadline, permits.acquire_owned());
-        match waited.await {
-            Ok(Ok(permit)) => Ok(permit),
-            Ok(Err(_)) | Err(_) => Err(RenderFailure::too_busy()),
-        }
-    }
-
-    fn finish(
-        &self,
-        request: &RenderRequest,
-        prepared: Prepared,
-        (outcome, render_id, permit): (Outcome, Option<String>, Option<OwnedSemaphorePermit>),
-    ) -> Result<Success, RenderFailure> {
-        let answer = match outcome.result {
-            Ok(answer) => answer,
-            Err(failure) => {
-                let label = &prepared.release.program.label;
-                let failure = RenderFailure::component(failure, label, self.options.expose_stacks);
-                return Err(failure.with_cookies(outcome.cookies));
-            }
-        };
-        let content = match answer {
-            Answer::Model(model) => Content::Model(model),
-            Answer::Stream(stream) => Content::Stream(StreamedModel {
-                stream,
-                deadline: self.options.limits.deadline,
-                _permit: permit,
-            }),
-            Answer::Empty => Content::Html(String::new()),
-            Answer::Html(html) => {
-                let release = &prepared.release;
-                let oc = release.manifest.oc();
-                Content::Html(wrapper::wrap(
-                    self.packs.known().with_own_urls(html),
-                    &Wrapper {
-                        name: release.id.name.as_str(),
-                        version: release.id.version.as_str(),
-                        href: &prepared.href,
-                        key: &oc.files.template.hash_key,
-                        id: render_id.as_deref().unwrap_or_default(),
-                        container: oc.container,
-                        render_info: oc.render_info,
-                    },
-                ))
-            }
-        };
-        let headers = self.allowed_headers(request, &prepared.release, outcome.headers);
-        let mut success = success(request, prepared, content);
-        success.headers = headers;
-        success.cookies = outcome.cookies;
-        success.render_id = render_id;
-        Ok(success)
-    }
-
-    /// Drops the headers that are not sent for a version that is not exact.
-    fn allowed_headers(
-        &self,
-        request: &RenderRequest,
-        release: &Release,
-        mut headers: Vec<(String, String)>,
-    ) -> Vec<(String, String)> {
-        if request.version != release.id.version.as_str() {
-            let skipped = &self.options.settings.skip_headers_on_weak_version;
-            headers
-                .retain(|(name, _)| !skipped.iter().any(|other| other.eq_ignore_ascii_case(name)));
-        }
-        headers
-    }
-
-    fn context(&self, request: &RenderRequest, prepared: &Prepared) -> Bytes {
-        let known = self.packs.known();
-        context::provider_context(&context::ContextParts {
-            request,
-            parameters: &prepared.parameters,
-            release: &prepared.release,
-            base_url: &request.caller.base_url,
-            templates: known.infos(),
-        })
-    }
-}
-
-fn find(catalog: &CatalogSnapshot, name: &ComponentName, requested: &str) -> Option<ComponentId> {
-    let versions = catalog.get(name.as_str())?;
-    let version = ochre_model::resolve(versions.versions(), requested)?;
-    Some(ComponentId {
-        name: name.clone(),
-        version: version.clone(),
-    })
-}
-
-/// The answer around a view-model that is streamed.
-fn envelope(request: &RenderRequest, prepared: &Prepared) -> Bytes {
-    let href = (!request.omit_href).then_some(prepared.href.as_str());
-    envelope::unrendered(
-        &envelope::Envelope {
-            release: &prepared.release,
-            requested: &request.version,
-            href,
-            base_url: &request.caller.base_url,
-        },
-        b"null",
-    )
-}
-
-fn success(request: &RenderRequest, prepared: Prepared, content: Content) -> Success {
-    Success {
-        release: prepared.release,
-        requested: request.version.clone(),
-        href: (!request.omit_href).then_some(prepared.href),
-        content,
-        headers: Vec::new(),
-        cookies: Vec::new(),
-        render_id: None,
     }
 }

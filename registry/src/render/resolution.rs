@@ -1,0 +1,81 @@
+//! Which release a request means.
+
+use std::sync::Arc;
+
+use ochre_model::{ComponentId, ComponentName, Version};
+use ochre_store::CatalogSnapshot;
+use tokio::time::timeout;
+
+use super::{RenderFailure, Renderer};
+use crate::{oc_client, release::Release};
+
+impl Renderer {
+    /// The release that a request means.
+    ///
+    /// # Errors
+    ///
+    /// [`RenderFailure`]: not found, or not to be had now.
+    pub async fn resolve(
+        &self,
+        name: &str,
+        requested: &str,
+    ) -> Result<Arc<Release>, RenderFailure> {
+        let id = self.resolve_id(name, requested).await?;
+        let loaded = self.releases.get(&id).await;
+        loaded.map_err(|error| RenderFailure::unreadable(&error))
+    }
+
+    async fn resolve_id(&self, name: &str, requested: &str) -> Result<ComponentId, RenderFailure> {
+        let kind = self.options.store_kind;
+        let Ok(name) = name.parse::<ComponentName>() else {
+            return Err(RenderFailure::unknown_component(name, kind));
+        };
+        if !self.serves(name.as_str()) {
+            return Err(RenderFailure::unknown_component(name.as_str(), kind));
+        }
+        let catalog = self.watch.catalog().load();
+        let found = if name.as_str() == oc_client::NAME {
+            find(&self.published(), &name, requested)
+        } else {
+            find(&catalog, &name, requested)
+        };
+        drop(catalog);
+        if let Some(id) = found {
+            return Ok(id);
+        }
+        // Another node may have published it a moment ago: ask the store before saying 404.
+        if let Ok(version) = requested.parse::<Version>() {
+            let id = ComponentId {
+                name: name.clone(),
+                version,
+            };
+            let looked_up = timeout(self.options.store_deadline, self.lookup.find(&id)).await;
+            match looked_up {
+                Ok(Ok(true)) => return Ok(id),
+                Ok(Ok(false)) => {}
+                Ok(Err(error)) => return Err(RenderFailure::lookup(&error)),
+                Err(late) => return Err(RenderFailure::store_too_slow(&late)),
+            }
+        } else if !self.watch.status().loaded {
+            return Err(RenderFailure::not_loaded());
+        }
+        Err(
+            if name.as_str() == oc_client::NAME
+                || self.watch.catalog().load().get(name.as_str()).is_some()
+            {
+                RenderFailure::unknown_version(name.as_str(), requested, kind)
+            } else {
+                RenderFailure::unknown_component(name.as_str(), kind)
+            },
+        )
+    }
+}
+
+fn find(catalog: &CatalogSnapshot, name: &ComponentName, requested: &str) -> Option<ComponentId> {
+    let versions = catalog.get(name.as_str())?;
+    let version = ochre_model::resolve(versions.versions(), requested)?;
+    Some(ComponentId {
+        name: name.clone(),
+        version: version.clone(),
+    })
+}
