@@ -9,9 +9,9 @@ use serde_json::{Map, Value};
 
 use crate::{
     conduct::Conduct,
-    frame::message::{micros, present},
     plugin::Plugin,
     script::Script,
+    serial::{micros, present},
     stream::ModelStream,
     template::TemplatePack,
 };

@@ -16,7 +16,7 @@
 //!
 //! | kind | id | header | bytes |
 //! |---|---|---|---|
-//! | 1 LOAD | program | [`message::Load`] | none |
+//! | 1 LOAD | program | [`program::Load`] | none |
 //! | 2 CALL | call | [`message::Begin`]: program, task, renderId, limits | the call's input, then its envelope |
 //! | 3 REPLY | host call | [`message::Reply`] | HTML of all results in order, or a fetched body |
 //! | 4 CANCEL | call | none: nobody waits for the answer | none |
@@ -46,6 +46,7 @@
 
 pub mod message;
 pub(crate) mod outbox;
+pub mod program;
 
 use bytes::{Buf, Bytes, BytesMut};
 use serde::{Serialize, de::DeserializeOwned};

@@ -22,6 +22,7 @@ pub mod pool;
 pub mod quickjs;
 pub mod router;
 pub mod script;
+mod serial;
 pub mod stream;
 pub mod template;
 pub mod worker;

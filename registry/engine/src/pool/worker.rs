@@ -17,8 +17,9 @@ use crate::{
     driver::{EngineError, Failure, HostCalls, Outcome},
     frame::{
         self, Frame, FrameError, Kind,
-        message::{Begin, Bounds, Done, HostCall, Load, PROTOCOL, Ready, Reply},
+        message::{Begin, Bounds, Done, HostCall, PROTOCOL, Ready, Reply},
         outbox::Outbox,
+        program::Load,
     },
 };
 

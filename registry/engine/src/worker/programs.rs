@@ -5,7 +5,7 @@ use std::{collections::HashMap, sync::Arc};
 use crate::{
     conduct::Conduct,
     driver::{Program, View},
-    frame::message::{Load, LoadPack, LoadPlugin, LoadView},
+    frame::program::{Load, LoadPack, LoadPlugin, LoadView},
     plugin::Plugin,
     script::Script,
     template::{Runtime, TemplatePack},
