@@ -10,7 +10,7 @@ required=(
     ochre_package
     ochre_store contract s3
     ochre_cdn_sync
-    ochre_engine quickjs
+    ochre_engine quickjs process node
     ochre_registry
     ochre_client exchanges page
     ochre_loadtest

@@ -94,7 +94,7 @@ pub async fn stream_ends_at_the_deadline(driver: Tested) {
 pub async fn stream_of_a_blocking_component_is_cut(driver: Tested) {
     let mut call = streaming();
     call.limits.cpu_slice = Duration::from_millis(500);
-    let program = streamed("{ a: new Promise(() => setTimeout(() => { for (;;) {} }, 5)) }");
+    let program = streamed("{ a: new Promise(() => setTimeout(() => { for (;;) {} }, 250)) }");
     let (_, told) = pieces(&driver, &program, call).await;
 
     assert_eq!(told.len(), 2, "{told:?}");
