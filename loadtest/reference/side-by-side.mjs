@@ -17,7 +17,7 @@ const ROOT = join(dirname(fileURLToPath(import.meta.url)), '../..');
 const TOOLS = join(ROOT, 'tests/.tools');
 const MODULES = join(TOOLS, 'npm/node_modules');
 const NODE = join(TOOLS, 'node/bin/node');
-const COMPONENTS = ['load-es6', 'load-handlebars'];
+const COMPONENTS = ['load-es6', 'load-handlebars', 'load-react'];
 const START_TIMEOUT_MS = 60_000;
 
 const forwarded = process.argv.slice(2);
@@ -119,6 +119,8 @@ allow_http = true
 public_url = "${endpoint}/ochre/"
 [samples]
 publish = false
+[templates]
+types = ["oc-template-react"]
 `,
   );
   const ready = () => fetch(`${url}~ready`).then((answer) => answer.ok, () => false);

@@ -39,6 +39,14 @@ pub(crate) struct Arguments {
     )]
     handlebars: String,
 
+    /// Component of type `oc-template-react`, with the version to ask for.
+    #[arg(
+        long,
+        value_name = "NAME[/VERSION]",
+        default_value = "load-react/1.x.x"
+    )]
+    react: String,
+
     /// Parameters of every component.
     #[arg(long, default_value = "name=Ada")]
     query: String,
@@ -73,6 +81,8 @@ pub(crate) enum ScenarioName {
     RenderedEs6,
     /// HTML of the handlebars component.
     RenderedHandlebars,
+    /// HTML of the React component.
+    RenderedReact,
     /// Five components unrendered in one exchange, es6 and handlebars in turns.
     Batch,
     /// Five components rendered in one exchange, es6 and handlebars in turns.
@@ -96,6 +106,7 @@ impl Arguments {
         let components = Components {
             es6: &self.es6,
             handlebars: &self.handlebars,
+            react: &self.react,
             query: &self.query,
             marker: &self.marker,
         };
@@ -118,7 +129,7 @@ mod tests {
     #[test]
     fn every_scenario_runs_unless_some_are_named() {
         let all = parse(&["--registry", "a=http://127.0.0.1:1"]).unwrap();
-        assert_eq!(all.scenarios().unwrap().len(), 5);
+        assert_eq!(all.scenarios().unwrap().len(), 6);
 
         let named = ["--registry", "a=http://127.0.0.1:1", "--scenario", "batch"];
         let named = parse(&named).unwrap().scenarios().unwrap();

@@ -38,6 +38,8 @@ pub(crate) struct Components<'a> {
     pub(crate) es6: &'a str,
     /// `name[/version]` of type `oc-template-handlebars`.
     pub(crate) handlebars: &'a str,
+    /// `name[/version]` of type `oc-template-react`.
+    pub(crate) react: &'a str,
     /// Parameters of all of them, as a query.
     pub(crate) query: &'a str,
     /// Text that each of them answers to that query.
@@ -67,6 +69,7 @@ impl Components<'_> {
             ScenarioName::RenderedHandlebars => {
                 self.single("rendered handlebars", self.handlebars, RENDERED)
             }
+            ScenarioName::RenderedReact => self.single("rendered react", self.react, RENDERED),
             ScenarioName::Batch => self.batch("batch of 5", UNRENDERED),
             ScenarioName::BatchRendered => self.batch("batch of 5, rendered", RENDERED),
         }
@@ -138,6 +141,7 @@ mod tests {
     const COMPONENTS: Components<'_> = Components {
         es6: "e/1.x.x",
         handlebars: "h",
+        react: "r",
         query: "name=Ada%20L&x=1",
         marker: "Ada",
     };

@@ -10,6 +10,7 @@ use crate::{arguments::ScenarioName, scenario::Components};
 const COMPONENTS: Components<'_> = Components {
     es6: "e/1.x.x",
     handlebars: "h",
+    react: "r",
     query: "name=Ada",
     marker: "Hello, Ada",
 };
