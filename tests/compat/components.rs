@@ -46,9 +46,6 @@ pub(crate) fn all(tools: &Tools) -> Vec<Packaged> {
         } else {
             packaged.push(as_packaged(&folder));
         }
-        if source.ends_with("card-solid") {
-            packaged.push(svelte(&folder));
-        }
         if source.ends_with("hello-handlebars") {
             packaged.push(old_compiler(&folder));
         }
@@ -73,14 +70,6 @@ fn unusual(folder: &Path) -> [Packaged; 3] {
         }),
         variant(folder, "Case-Sensitive_1", "1.0.0", |_| {}),
     ]
-}
-
-/// A component of `oc-template-svelte`, whose compiler does not run on this Node: the registry sees
-/// in it what it sees in one of Solid.
-fn svelte(folder: &Path) -> Packaged {
-    variant(folder, "card-svelte", "1.0.0", |manifest| {
-        manifest["oc"]["files"]["template"]["type"] = "oc-template-svelte".into();
-    })
 }
 
 /// `hello-handlebars` as a compiler of Handlebars 3 would have left it.

@@ -3,45 +3,64 @@
 use std::{
     fs,
     path::{Path, PathBuf},
+    process::Command,
+    sync::{Mutex, PoisonError},
 };
 
 use sha2::{Digest as _, Sha256};
 
 use crate::Tools;
 
+/// Held while a source is packaged: tests that run at once want the same ones.
+static PACKAGING: Mutex<()> = Mutex::new(());
+
 impl Tools {
     /// Packages a source with `oc package --compress`, unless the same source was packaged before.
     /// Gives the working folder, with `_package` and `package.tar.gz` in it.
     pub fn package(&self, source: &Path) -> PathBuf {
+        let _held = PACKAGING.lock().unwrap_or_else(PoisonError::into_inner);
         let name = source
             .file_name()
             .expect("a component's folder")
             .to_string_lossy();
-        let folder = self
-            .root()
-            .join("packages")
-            .join(digest(source))
-            .join(&*name);
-        if folder.join("package.tar.gz").exists() {
-            return folder;
+        let packages = self.root().join("packages");
+        let done = packages.join(digest(source));
+        if !done.join(&*name).join("package.tar.gz").exists() {
+            fs::create_dir_all(&packages).expect("a folder can be made");
+            let mut begun = tempfile::Builder::new();
+            let begun = begun
+                .prefix("begun-")
+                .tempdir_in(&packages)
+                .expect("a folder can be made");
+            self.package_in(&begun.path().join(&*name), source);
+            // Another test run may have been quicker; what it made is the same.
+            let moved = fs::rename(begun.path(), &done);
+            assert!(moved.is_ok() || done.exists(), "{moved:?}");
         }
-        drop(fs::remove_dir_all(&folder));
-        copy(source, &folder);
+        done.join(&*name)
+    }
+
+    fn package_in(&self, folder: &Path, source: &Path) {
+        copy(source, folder);
         std::os::unix::fs::symlink(self.node_modules(), folder.join("node_modules"))
             .expect("a link");
-        let output = self
-            .oc(self.root())
+        let harness = Path::new(env!("CARGO_MANIFEST_DIR")).join("harness");
+        let output = Command::new(self.node())
+            .arg("--require")
+            .arg(harness.join("svelte_compiler.cjs"))
+            .arg(self.oc_cli())
             .args(["package", &folder.to_string_lossy(), "--compress"])
+            .current_dir(self.root())
             .env("PATH", self.search_path())
             .output()
             .expect("Node starts");
         let log = String::from_utf8_lossy(&output.stdout).into_owned();
         assert!(
             folder.join("package.tar.gz").exists(),
-            "oc package {name} failed:\n{log}\n{}",
+            "oc package {} failed:\n{log}\n{}",
+            folder.display(),
             String::from_utf8_lossy(&output.stderr)
         );
-        folder
     }
 
     /// `PATH` with the tools' Node before everything else.
@@ -62,13 +81,15 @@ pub fn files_below(folder: &Path) -> Vec<PathBuf> {
     files
 }
 
-/// Changes with the source and with the versions of the compilers.
+/// Changes with the source and with the versions of the compilers, not with where they lie.
 fn digest(folder: &Path) -> String {
     let lock = Path::new(env!("CARGO_MANIFEST_DIR")).join("package-lock.json");
     let mut digest = Sha256::new();
-    for file in std::iter::once(lock).chain(files_below(folder)) {
-        digest.update(file.to_string_lossy().as_bytes());
-        digest.update(fs::read(file).expect("a file"));
+    digest.update(fs::read(lock).expect("a file"));
+    for file in files_below(folder) {
+        let path = file.strip_prefix(folder).expect("a file of the folder");
+        digest.update(path.to_string_lossy().as_bytes());
+        digest.update(fs::read(&file).expect("a file"));
     }
     hex::encode(&digest.finalize()[..8])
 }
