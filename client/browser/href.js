@@ -93,6 +93,8 @@ function renderAnswer(answer, { id, ocId, element, callback }) {
     } else if (data?.component?.esm) {
         mount(model).then(() => succeed({}), fail);
     } else {
+        // By it the views of Solid and Svelte find their element while they render.
+        element?.setAttribute('data-id', ocId);
         oc.render(template, model, (error, html) => (error ? fail(error) : succeed({ html })));
     }
 }
