@@ -56,6 +56,10 @@ export async function withPage(browser, options, work, expected = /^$/) {
     try {
         await work(page);
         assert.deepEqual(problems, []);
+    } catch (error) {
+        // What the page reports is often why it does not come to what is waited for.
+        console.error('the page reported:', problems);
+        throw error;
     } finally {
         await context.close();
     }

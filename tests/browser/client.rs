@@ -76,7 +76,7 @@ async fn registry(tools: &Tools) -> TestRegistry {
 }
 
 /// Publishes a component that the real compiler has packaged.
-async fn publish_compiled(registry: &TestRegistry, tools: &Tools, name: &str) {
+pub(crate) async fn publish_compiled(registry: &TestRegistry, tools: &Tools, name: &str) {
     let fixtures = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/components");
     let folder = tools.package(&fixtures.join(name));
     let archive = fs::read(folder.join("package.tar.gz")).expect("the archive is there");

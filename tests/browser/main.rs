@@ -6,3 +6,4 @@
 mod client;
 mod pages;
 mod script;
+mod types;

@@ -1,5 +1,6 @@
 // Pages of an application: served from an origin that is not the registry's.
 import { createServer } from 'node:http';
+import { createRequire } from 'node:module';
 
 import { registry } from './browser.mjs';
 
@@ -18,6 +19,26 @@ export async function withApplication(page, files, work) {
         server.closeAllConnections();
         server.close();
     }
+}
+
+/**
+ * The URL of the client that CLIENT names on the registry; without it, of npm `oc-client-browser`,
+ * and the files that the application then serves.
+ */
+export async function chosenClient() {
+    const own = process.env.CLIENT;
+    return own ? { client: registry + own, files: {} } : { client: '/client.js', files: { '/client.js': await npmClient() } };
+}
+
+// npm's client is compiled with what the registry tells of its templates, as OC's registry does.
+async function npmClient() {
+    const require = createRequire(`${process.env.NODE_MODULES}/`);
+    const answer = await fetch(`${registry}oc-client`, { headers: { accept: 'application/vnd.oc.unrendered+json' } });
+    const { templates } = (await answer.json()).data.component.props;
+    const compiled = await require('oc-client-browser').compile({
+        templates: Object.fromEntries(templates.map(({ type, externals }) => [type, { externals }])),
+    });
+    return compiled.code;
 }
 
 /** The markup of a component of the registry. */

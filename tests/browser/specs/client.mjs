@@ -1,24 +1,9 @@
 // One page with components of every kind, from another origin, by the client that CLIENT names on
 // the registry; without it, by npm `oc-client-browser`.
 import assert from 'node:assert/strict';
-import { createRequire } from 'node:module';
 
 import { registry, withBrowser, withPage } from '../browser.mjs';
-import { document, tag, withApplication } from '../pages.mjs';
-
-const require = createRequire(`${process.env.NODE_MODULES}/`);
-const own = process.env.CLIENT;
-const client = own ? registry + own : '/client.js';
-
-// npm's client is compiled with what the registry tells of its templates, as OC's registry does.
-async function npmClient() {
-    const answer = await fetch(`${registry}oc-client`, { headers: { accept: 'application/vnd.oc.unrendered+json' } });
-    const { templates } = (await answer.json()).data.component.props;
-    const compiled = await require('oc-client-browser').compile({
-        templates: Object.fromEntries(templates.map(({ type, externals }) => [type, { externals }])),
-    });
-    return compiled.code;
-}
+import { chosenClient, document, tag, withApplication } from '../pages.mjs';
 
 const body = [
     tag('counter'),
@@ -31,7 +16,7 @@ const body = [
     tag('hello-legacy?name=Ada'),
     '<div id="later"></div>',
 ].join('\n');
-const files = own ? {} : { '/client.js': await npmClient() };
+const { client, files } = await chosenClient();
 const conf = { globalParameters: { everywhere: 'yes' } };
 
 await withApplication(() => document(client, body, conf), files, async (url) => {

@@ -1,0 +1,47 @@
+//! Components of every template type, packaged by the real compilers, on one page.
+
+use ochre_tests::{TestRegistry, Tools};
+
+use crate::{client::publish_compiled, script::Script};
+
+/// Every type is served, and so is all that browsers need to render it.
+const SETTINGS: &str = r#"
+[templates]
+serve_externals = true
+types = [
+    "oc-template-react",
+    "oc-template-typescript-react",
+    "oc-template-preact",
+    "oc-template-vue",
+    "oc-template-solid",
+    "oc-template-svelte",
+    "oc-template-esm",
+]
+"#;
+
+/// One component of each type.
+const CARDS: [&str; 10] = [
+    "card-es6",
+    "card-esm",
+    "card-handlebars",
+    "card-jade",
+    "card-preact",
+    "card-react",
+    "card-solid",
+    "card-svelte",
+    "card-typescript-react",
+    "card-vue",
+];
+
+#[tokio::test]
+async fn every_template_type_is_interactive_with_the_own_client_and_with_that_of_npm() {
+    let tools = Tools::find();
+    let registry = TestRegistry::start_with(SETTINGS).await;
+    for card in CARDS {
+        publish_compiled(&registry, &tools, card).await;
+    }
+
+    let script = Script::new("types", &registry);
+    script.with("CLIENT", "oc-client/client.js").passes().await;
+    Script::new("types", &registry).passes().await;
+}
