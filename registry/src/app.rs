@@ -129,11 +129,11 @@ impl App {
             let describing = directory::run(DescribeParts {
                 directory: Arc::clone(&parts.directory),
                 store: parts.store.clone(),
-                feed: replica.watch.feed().clone(),
+                watch: replica.watch.clone(),
             });
             tasks.spawn(stop.clone().run_until_cancelled_owned(describing));
         }
-        let samples = publish_samples(&settings, &replica.catalog, &parts).await;
+        let samples = publish_samples(&settings, &replica, &parts).await;
         Ok(Self {
             listener,
             parts,
@@ -244,9 +244,11 @@ async fn replicate(
 }
 
 /// Publishes the samples into an empty local folder, and gives their names.
-async fn publish_samples(settings: &Settings, catalog: &Catalog, parts: &Parts) -> Vec<String> {
+async fn publish_samples(settings: &Settings, replica: &Replica, parts: &Parts) -> Vec<String> {
     let is_folder = settings.storage.backend == Backend::Folder;
-    if settings.samples.publish && is_folder && catalog.load().is_empty() {
+    // Not yet read is not empty.
+    let is_empty = replica.watch.status().loaded && replica.catalog.load().is_empty();
+    if settings.samples.publish && is_folder && is_empty {
         samples::publish(&parts.publisher).await
     } else {
         Vec::new()

@@ -3,6 +3,7 @@
 
 mod acl;
 mod crash;
+mod late;
 mod publish;
 mod side_by_side;
 mod takeover;

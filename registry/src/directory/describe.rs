@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use futures::{StreamExt, stream};
-use ochre_cdn_sync::{Feed, FeedError};
+use ochre_cdn_sync::{FeedError, Watch};
 use ochre_model::{ComponentId, PackageJson};
 use ochre_store::{ComponentStore, ReadError};
 use serde_json::Value;
@@ -31,12 +31,16 @@ pub struct DescribeParts {
     /// Where `package.json` is read from.
     pub store: ComponentStore,
     /// Tells of new releases.
-    pub feed: Feed,
+    pub watch: Watch,
 }
 
 /// Describes every component, then each new release; never ends.
 pub async fn run(parts: DescribeParts) {
-    let mut changes = parts.feed.subscribe();
+    let mut changes = parts.watch.feed().subscribe();
+    // The first catalog may come late, and is not told as a change.
+    if parts.watch.loaded().await.is_err() {
+        return;
+    }
     loop {
         let failed = describe_all(&parts).await;
         // Without failures there is nothing to do before the next change.
