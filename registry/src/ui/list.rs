@@ -112,7 +112,13 @@ struct TemplateType {
     name: String,
     label: String,
     version: String,
-    externals: Vec<String>,
+    externals: Vec<Script>,
+}
+
+/// A script that browsers load for a template type.
+struct Script {
+    global: String,
+    url: String,
 }
 
 /// A plugin of this registry.
@@ -227,7 +233,12 @@ impl Ui {
                 label: short_type(&text(&info["type"])).to_owned(),
                 name: text(&info["type"]),
                 version: text(&info["version"]),
-                externals: externals.map(|external| text(&external["url"])).collect(),
+                externals: externals
+                    .map(|external| Script {
+                        global: text(&external["global"]),
+                        url: text(&external["url"]),
+                    })
+                    .collect(),
             }
         });
         types.collect()
