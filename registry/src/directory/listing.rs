@@ -11,6 +11,12 @@ use crate::served::Served;
 /// State whose components are hidden when `discovery.experimental` is off.
 const EXPERIMENTAL: &str = "experimental";
 
+/// Words of a search that are looked for; more of them are left out.
+const WORDS_MAX: usize = 8;
+
+/// Characters of a search that are read.
+const SEARCH_MAX: usize = 200;
+
 /// One component, by its newest release.
 #[derive(Clone, Debug)]
 pub struct Entry {
@@ -129,8 +135,8 @@ impl Listing {
     /// Components that pass `filter`, by name; with words to look for, those whose name fits best
     /// come first.
     pub fn find(&self, filter: &Filter) -> Vec<&Entry> {
-        let words = filter.words.to_lowercase();
-        let words: Vec<&str> = words.split_whitespace().collect();
+        let text = lower_case(&filter.words);
+        let words = words(&text);
         let mut found: Vec<&Entry> = self
             .entries
             .iter()
@@ -232,6 +238,23 @@ fn facets<'a>(values: impl Iterator<Item = &'a str>) -> Vec<Facet> {
         .collect()
 }
 
+/// What is read of a search.
+fn lower_case(search: &str) -> String {
+    let read = search.chars().take(SEARCH_MAX);
+    read.flat_map(char::to_lowercase).collect()
+}
+
+/// The words of a search, each once.
+fn words(text: &str) -> Vec<&str> {
+    let mut words: Vec<&str> = Vec::with_capacity(WORDS_MAX);
+    for word in text.split_whitespace() {
+        if words.len() < WORDS_MAX && !words.contains(&word) {
+            words.push(word);
+        }
+    }
+    words
+}
+
 fn index(place: usize) -> u32 {
     u32::try_from(place).unwrap_or(u32::MAX)
 }
@@ -314,6 +337,24 @@ mod tests {
         );
         assert_eq!(names(&all.find(&filter("day ada"))), ["fruit"]);
         assert_eq!(names(&all.find(&filter("nothing"))), [""; 0]);
+    }
+
+    #[test]
+    fn little_is_read_of_a_long_search() {
+        let text = lower_case(&"Z ".repeat(1_000_000));
+        assert_eq!(text.chars().count(), SEARCH_MAX);
+        assert_eq!(words(&text), ["z"]);
+        assert_eq!(
+            words("a b a c d e f g h i"),
+            ["a", "b", "c", "d", "e", "f", "g", "h"]
+        );
+        // More words than are looked for are left out, and not looked for in vain.
+        let search = format!("pie {} nothing", "apple a day bob e i o ".repeat(9));
+        let filter = Filter {
+            words: search,
+            ..Filter::default()
+        };
+        assert_eq!(names(&listing(true).find(&filter)), ["apple-pie"]);
     }
 
     #[test]
