@@ -51,6 +51,9 @@ const WITHHELD: [&str; 12] = [
 /// How long a stream may outlast its call's deadline.
 const STREAM_GRACE: Duration = Duration::from_secs(1);
 
+/// `Retry-After` of what fails for a moment.
+pub(crate) const SOON: Duration = Duration::from_secs(1);
+
 /// JSON of everything that is answered by OC's routes.
 const JSON: HeaderValue = HeaderValue::from_static("application/json; charset=utf-8");
 
@@ -161,10 +164,10 @@ pub(crate) fn respond(
     };
     let body = body(&rendering, base_url);
     if let Rendering::Failure(failure) = &rendering {
-        return failed(status, body, component_headers, failure.is_temporary());
+        return failed(status, body, component_headers, failure.retry_after());
     }
     if status != 200 {
-        return failed(status, body, component_headers, false);
+        return failed(status, body, component_headers, None);
     }
     let id = match &rendering {
         Rendering::Success(success) => success.render_id.clone(),
@@ -220,7 +223,7 @@ pub(crate) fn render_error(labels: &str, text: &str) -> HttpResponse {
     let mut body = JsonObject::with_capacity(256);
     body.member("code", RENDER_ERROR);
     body.member("error", &format!("Render Error for {labels}: {text}"));
-    failed(500, body.finish(), Vec::new(), false)
+    failed(500, body.finish(), Vec::new(), None)
 }
 
 /// `name@version` of a rendering; OC says `undefined` where no version was resolved.
@@ -242,7 +245,7 @@ pub(crate) fn failed(
     status: u16,
     body: Bytes,
     headers: Vec<(HeaderName, HeaderValue)>,
-    is_temporary: bool,
+    retry_after: Option<Duration>,
 ) -> HttpResponse {
     let tag = etag::strong(&body);
     let mut response = builder(status);
@@ -253,8 +256,8 @@ pub(crate) fn failed(
     response.insert_header((ETAG, tag));
     response.insert_header((VARY, HeaderValue::from_static(VARIES_BY)));
     response.insert_header((CACHE_CONTROL, HeaderValue::from_static("no-store")));
-    if is_temporary {
-        response.insert_header((RETRY_AFTER, HeaderValue::from_static("1")));
+    if let Some(wait) = retry_after {
+        response.insert_header((RETRY_AFTER, HeaderValue::from(wait.as_secs())));
     }
     response.body(body)
 }

@@ -1,42 +1,33 @@
 //! The registry that is asked for components that are not published here.
 
+mod answer;
+mod recent;
 mod settings;
 mod via;
 
-use std::{
-    sync::{
-        Arc,
-        atomic::{AtomicU64, Ordering},
-    },
-    time::{Duration, Instant},
-};
+use std::{sync::Arc, time::Duration};
 
 use bytes::{Bytes, BytesMut};
 use futures::StreamExt;
-use moka::future::Cache;
-use ochre_engine::driver::Cookie;
+use ochre_model::ComponentName;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use reqwest::{
     Client, RequestBuilder, StatusCode, Url,
-    header::{ACCEPT, CONTENT_TYPE, VIA},
+    header::{ACCEPT, CONTENT_TYPE, HeaderMap, RETRY_AFTER, VIA},
     redirect::Policy,
 };
 use serde_json::{Map, Value, json};
 use tokio::{sync::Semaphore, time::timeout};
 
+pub use answer::Foreign;
 pub use settings::FallbackSettings;
 pub(crate) use via::Via;
 
 use crate::{extract::Caller, render::RenderRequest, telemetry::Chain};
+use recent::{Kind, Question, Recent};
 
-/// How long a registry that did not answer is left alone.
-const REST: Duration = Duration::from_secs(1);
-
-/// Names that are remembered as unknown to the other registry.
-const ABSENT_MAX: u64 = 10_000;
-
-/// Longest text of the other registry that is told as an error, in bytes.
-const TEXT_MAX: usize = 2 * 1024;
+/// Longest `Retry-After` that is passed on.
+const RETRY_MAX: Duration = Duration::from_hours(1);
 
 /// Asks the other registry.
 #[derive(Debug)]
@@ -47,24 +38,7 @@ pub struct Fallback {
     own: Via,
     settings: FallbackSettings,
     permits: Semaphore,
-    /// Name and requested version of what the other registry did not have a moment ago.
-    absent: Cache<(String, String), Arc<Foreign>>,
-    started: Instant,
-    /// Milliseconds after `started` until which the other registry is left alone.
-    resting_until: AtomicU64,
-}
-
-/// A component's answer by the other registry.
-#[derive(Clone, Debug)]
-pub struct Foreign {
-    /// HTTP status.
-    pub status: u16,
-    /// The answer's JSON.
-    pub response: Map<String, Value>,
-    /// Response headers that the component set; names lower-cased.
-    pub headers: Vec<(String, String)>,
-    /// Cookies that the component set.
-    pub cookies: Vec<Cookie>,
+    recent: Recent,
 }
 
 /// Why the other registry has nothing to tell.
@@ -76,6 +50,14 @@ pub enum FallbackError {
     /// It did not answer, or what it answered cannot be used; the text is for callers.
     #[error("fallback registry is not available: {0}")]
     Unavailable(&'static str),
+    /// It answered that it cannot answer now.
+    #[error("fallback registry is not available: it answered {status}")]
+    Failing {
+        /// HTTP status.
+        status: StatusCode,
+        /// What its `Retry-After` says, within bounds.
+        retry_after: Option<Duration>,
+    },
 }
 
 /// What is asked of a component beside its rendering.
@@ -85,6 +67,21 @@ pub enum Description {
     Info,
     /// `~preview`.
     Preview,
+}
+
+// === impl FallbackError ===
+
+impl FallbackError {
+    /// How long to wait before it may have something to tell.
+    pub fn retry_after(&self) -> Duration {
+        match self {
+            Self::Failing {
+                retry_after: Some(wait),
+                ..
+            } => *wait,
+            _ => recent::REST,
+        }
+    }
 }
 
 // === impl Fallback ===
@@ -113,19 +110,17 @@ impl Fallback {
             url,
             own: Via::of_registry(base_url),
             permits: Semaphore::new(settings.concurrency),
-            absent: Cache::builder()
-                .max_capacity(ABSENT_MAX)
-                .time_to_live(settings.absent_for)
-                .build(),
+            recent: Recent::new(settings.absent_for),
             settings: settings.clone(),
-            started: Instant::now(),
-            resting_until: AtomicU64::new(0),
         })))
     }
 
-    /// Whether a caller's request may go there: not when it came from there.
-    pub fn admits(&self, caller: &Caller) -> bool {
-        !caller.via.holds(&self.own)
+    /// Whether a caller's request may go there: not when it came from there, and only for what can
+    /// be the name and version of a component. In a path, dots mean other folders.
+    pub fn admits(&self, caller: &Caller, (name, requested): (&str, &str)) -> bool {
+        name.parse::<ComponentName>().is_ok()
+            && !matches!(requested, "." | "..")
+            && !caller.via.holds(&self.own)
     }
 
     /// Asks for one component.
@@ -133,35 +128,28 @@ impl Fallback {
     /// # Errors
     ///
     /// [`FallbackError`].
-    pub async fn component(&self, request: &RenderRequest) -> Result<Arc<Foreign>, FallbackError> {
-        let key = (request.name.clone(), request.version.clone());
-        if let Some(known) = self.absent.get(&key).await {
-            return Ok(known);
+    pub async fn component(&self, request: &RenderRequest) -> Result<Foreign, FallbackError> {
+        let named = (request.name.as_str(), request.version.as_str());
+        let question = Question::new(named, Kind::Rendering);
+        if let Some(text) = self.recent.absence(&question).await {
+            return Ok(Foreign::absent(&text).to(named));
         }
         let asked = self
             .client
             .post(self.url.clone())
             .header(CONTENT_TYPE, "application/json")
             .body(body(request));
-        let body = self
-            .ask(asked, &request.caller, &request.caller.accept)
-            .await?;
-        let mut foreign = foreign(&body)?;
-        let asked = [
-            ("name", &request.name),
-            ("requestVersion", &request.version),
-        ];
-        for (member, value) in asked {
-            let value = Value::String(value.clone());
-            foreign.response.insert(member.to_owned(), value);
+        let asked = self.with_headers(asked, &request.caller, &request.caller.accept);
+        let (status, body) = self.ask(asked, &question).await?;
+        if status != StatusCode::OK {
+            return Err(refused(status, &body));
         }
-        let foreign = Arc::new(foreign);
-        // A component's own 404 depends on who asks for what.
-        let code = foreign.response.get("code").and_then(Value::as_str);
-        if foreign.status == 404 && code == Some("NOT_FOUND") {
-            self.absent.insert(key, Arc::clone(&foreign)).await;
+        let foreign = Foreign::parse(&body)?;
+        if let Some(text) = foreign.absence() {
+            self.recent.not_there(&question, &text).await;
+            return Ok(Foreign::absent(&text).to(named));
         }
-        Ok(foreign)
+        Ok(foreign.to(named))
     }
 
     /// Asks for a component's `package.json`.
@@ -175,6 +163,10 @@ impl Fallback {
         what: Description,
         caller: &Caller,
     ) -> Result<Map<String, Value>, FallbackError> {
+        let question = Question::new((name, requested), Kind::Description);
+        if let Some(text) = self.recent.absence(&question).await {
+            return Err(FallbackError::Refused(text.to_string()));
+        }
         let mut path = segment(name) + "/";
         if !requested.is_empty() {
             path += &(segment(requested) + "/");
@@ -187,31 +179,30 @@ impl Fallback {
             .url
             .join(&path)
             .map_err(|_| FallbackError::Unavailable("its URL cannot be built"))?;
-        let asked = self.client.get(url);
-        let body = self.ask(asked, caller, "application/json").await?;
+        let asked = self.with_headers(self.client.get(url), caller, "application/json");
+        let (status, body) = self.ask(asked, &question).await?;
+        if status == StatusCode::NOT_FOUND {
+            let told = answer::text(&body);
+            self.recent.not_there(&question, &told).await;
+        }
+        if status != StatusCode::OK {
+            return Err(refused(status, &body));
+        }
         match serde_json::from_slice(&body) {
             Ok(Value::Object(description)) => Ok(description),
             _ => Err(FallbackError::Refused(format!(
                 "Could not parse fallback response: {}",
-                text(&body)
+                answer::text(&body)
             ))),
         }
     }
 
-    /// Sends a request, and reads the answer within the limits.
-    async fn ask(
+    fn with_headers(
         &self,
         request: RequestBuilder,
         caller: &Caller,
         accept: &str,
-    ) -> Result<Bytes, FallbackError> {
-        if self.is_resting() {
-            return Err(FallbackError::Unavailable("it did not answer a moment ago"));
-        }
-        let permit = timeout(self.settings.timeout, self.permits.acquire()).await;
-        let Ok(Ok(_permit)) = permit else {
-            return Err(FallbackError::Unavailable("too many requests wait for it"));
-        };
+    ) -> RequestBuilder {
         let mut request = request.header(VIA, caller.via.and(&self.own));
         if !accept.is_empty() {
             request = request.header(ACCEPT, accept);
@@ -219,55 +210,82 @@ impl Fallback {
         for (name, value) in caller.headers.chosen(&self.settings.headers) {
             request = request.header(name, value);
         }
-        let response = request.send().await.map_err(|error| self.failed(&error))?;
-        let status = response.status();
-        let body = self.read(response).await?;
-        if status == StatusCode::OK {
-            return Ok(body);
-        }
-        if status.is_server_error() {
-            tracing::warn!(%status, "fallback registry failed");
-        }
-        let told = text(&body);
-        Err(FallbackError::Refused(if told.is_empty() {
-            format!("fallback registry answered {status}")
-        } else {
-            told
-        }))
+        request
     }
 
-    async fn read(&self, response: reqwest::Response) -> Result<Bytes, FallbackError> {
+    /// Sends a request, and reads the answer within the limits.
+    async fn ask(
+        &self,
+        request: RequestBuilder,
+        question: &Question,
+    ) -> Result<(StatusCode, Bytes), FallbackError> {
+        let permit = timeout(self.settings.timeout, self.permits.acquire()).await;
+        let Ok(Ok(_permit)) = permit else {
+            return Err(FallbackError::Unavailable("too many requests wait for it"));
+        };
+        // Those that waited learn what the ones before them have met.
+        if self.recent.is_resting(question) {
+            return Err(FallbackError::Unavailable("it did not answer a moment ago"));
+        }
+        let response = match request.send().await {
+            Ok(response) => response,
+            Err(error) => return Err(self.failed(&error, question).await),
+        };
+        let status = response.status();
+        if status.is_server_error() || status == StatusCode::TOO_MANY_REQUESTS {
+            tracing::warn!(%status, "fallback registry failed");
+            self.recent.answered();
+            return Err(FallbackError::Failing {
+                status,
+                retry_after: retry_after(response.headers()),
+            });
+        }
         let longest = usize::try_from(self.settings.body_max.as_u64()).unwrap_or(usize::MAX);
         let mut body = BytesMut::new();
         let mut chunks = response.bytes_stream();
         while let Some(chunk) = chunks.next().await {
-            let chunk = chunk.map_err(|error| self.failed(&error))?;
+            let chunk = match chunk {
+                Ok(chunk) => chunk,
+                Err(error) => return Err(self.failed(&error, question).await),
+            };
             if body.len() + chunk.len() > longest {
                 tracing::warn!("answer of the fallback registry passed `fallback.body_max`");
+                self.recent.answered();
                 return Err(FallbackError::Unavailable("its answer is too long"));
             }
             body.extend_from_slice(&chunk);
         }
-        Ok(body.freeze())
+        self.recent.answered();
+        Ok((status, body.freeze()))
     }
 
     /// Notes that the other registry did not answer.
-    fn failed(&self, error: &reqwest::Error) -> FallbackError {
+    async fn failed(&self, error: &reqwest::Error, question: &Question) -> FallbackError {
         tracing::warn!(error = %Chain(error), "fallback registry did not answer");
-        let until = self.started.elapsed() + REST;
-        let until = u64::try_from(until.as_millis()).unwrap_or(u64::MAX);
-        self.resting_until.store(until, Ordering::Relaxed);
+        self.recent.unanswered(question, error.is_connect()).await;
         FallbackError::Unavailable(if error.is_timeout() {
             "it did not answer in time"
         } else {
             "it cannot be reached"
         })
     }
+}
 
-    fn is_resting(&self) -> bool {
-        let until = self.resting_until.load(Ordering::Relaxed);
-        self.started.elapsed() < Duration::from_millis(until)
-    }
+/// What a status other than 200 means.
+fn refused(status: StatusCode, body: &[u8]) -> FallbackError {
+    let told = answer::text(body);
+    FallbackError::Refused(if told.is_empty() {
+        format!("fallback registry answered {status}")
+    } else {
+        told
+    })
+}
+
+/// `Retry-After` in seconds; its other form, a date, is not read.
+fn retry_after(headers: &HeaderMap) -> Option<Duration> {
+    let seconds = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
+    let wait = Duration::from_secs(seconds.parse().ok()?);
+    Some(wait.min(RETRY_MAX))
 }
 
 /// A batch of one.
@@ -290,84 +308,6 @@ fn body(request: &RenderRequest) -> String {
     Value::Object(batch).to_string()
 }
 
-/// The first entry of a batch's answer.
-fn foreign(body: &[u8]) -> Result<Foreign, FallbackError> {
-    let malformed = FallbackError::Unavailable("its answer is no batch");
-    let Ok(Value::Array(entries)) = serde_json::from_slice(body) else {
-        return Err(malformed);
-    };
-    let Some(entry) = entries.into_iter().next() else {
-        return Ok(Foreign {
-            status: 404,
-            response: not_found("Component not found"),
-            headers: Vec::new(),
-            cookies: Vec::new(),
-        });
-    };
-    let Value::Object(mut entry) = entry else {
-        return Err(malformed);
-    };
-    let status = entry.get("status").and_then(Value::as_u64);
-    let status = status.and_then(|status| u16::try_from(status).ok());
-    let (Some(status @ 200..600), Some(Value::Object(response))) =
-        (status, entry.remove("response"))
-    else {
-        return Err(malformed);
-    };
-    Ok(Foreign {
-        status,
-        response,
-        headers: headers(entry.remove("headers")),
-        cookies: cookies(entry.remove("cookies")),
-    })
-}
-
-/// OC's answer for a component that nobody has.
-pub(crate) fn not_found(error: &str) -> Map<String, Value> {
-    let members = [("code", json!("NOT_FOUND")), ("error", json!(error))];
-    members
-        .map(|(name, value)| (name.to_owned(), value))
-        .into_iter()
-        .collect()
-}
-
-fn headers(value: Option<Value>) -> Vec<(String, String)> {
-    let Some(Value::Object(headers)) = value else {
-        return Vec::new();
-    };
-    let texts = headers.into_iter().filter_map(|(name, value)| match value {
-        Value::String(value) => Some((name.to_ascii_lowercase(), value)),
-        _ => None,
-    });
-    texts.collect()
-}
-
-fn cookies(value: Option<Value>) -> Vec<Cookie> {
-    let Some(Value::Array(cookies)) = value else {
-        return Vec::new();
-    };
-    let known = cookies.into_iter().filter_map(|mut cookie| {
-        Some(Cookie {
-            name: cookie.get("name")?.as_str()?.to_owned(),
-            value: cookie.get_mut("value").map(Value::take),
-            options: cookie.get_mut("options").map(Value::take),
-        })
-    });
-    known.collect()
-}
-
-/// A text of the other registry, shortened.
-fn text(body: &[u8]) -> String {
-    let mut text = String::from_utf8_lossy(body).into_owned();
-    if text.len() > TEXT_MAX {
-        text.truncate(text.floor_char_boundary(TEXT_MAX));
-    }
-    text
-}
-
 fn segment(text: &str) -> String {
     utf8_percent_encode(text, NON_ALPHANUMERIC).to_string()
 }
-
-#[cfg(test)]
-mod tests;

@@ -17,7 +17,7 @@ use std::{
 
 use ochre_cdn_sync::{Lookup, Watch};
 use ochre_engine::driver::{Driver, Limits};
-use ochre_model::{ComponentName, Parameters, Version};
+use ochre_model::{Parameters, Version};
 use ochre_store::CatalogSnapshot;
 use tracing::{Span, field::Empty, instrument};
 
@@ -230,14 +230,14 @@ impl Renderer {
         failure: RenderFailure,
     ) -> Result<Rendering, RenderFailure> {
         let fallback = self.fallback.as_deref();
-        let fallback = fallback.filter(|fallback| fallback.admits(&request.caller));
-        let may_be_there = failure.is_absence() && request.name.parse::<ComponentName>().is_ok();
-        let Some(fallback) = fallback.filter(|_| may_be_there) else {
+        let named = (request.name.as_str(), request.version.as_str());
+        let fallback = fallback.filter(|fallback| fallback.admits(&request.caller, named));
+        let Some(fallback) = fallback.filter(|_| failure.is_absence()) else {
             return Err(failure);
         };
         let answered = fallback.component(request).await;
         answered
-            .map(Rendering::Foreign)
+            .map(|foreign| Rendering::Foreign(Box::new(foreign)))
             .map_err(|error| RenderFailure::fallback(&error))
     }
 

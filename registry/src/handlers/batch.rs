@@ -255,7 +255,7 @@ fn not_valid(text: &str) -> HttpResponse {
         StatusCode::BAD_REQUEST.as_u16(),
         body.finish(),
         Vec::new(),
-        false,
+        None,
     )
 }
 

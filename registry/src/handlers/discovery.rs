@@ -1,6 +1,6 @@
 //! `GET /`, `~info` and `~registry/…`.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use actix_web::{HttpRequest, HttpResponse, http::header::HeaderValue, web};
 use bytes::Bytes;
@@ -38,7 +38,7 @@ pub(crate) async fn list(
             failure.status(),
             failure.body(),
             Vec::new(),
-            failure.is_temporary(),
+            failure.retry_after(),
         ),
     }
 }
@@ -115,6 +115,7 @@ async fn subject(
         absent(
             &failure,
             (502, "fallback registry did not describe a component"),
+            Some(answer::SOON),
         )
     };
     Subject::foreign(&description).ok_or_else(malformed)
@@ -126,34 +127,39 @@ async fn elsewhere(
     (discovery, (caller, what)): (&Discovery, (&Caller, Description)),
     failure: &RenderFailure,
 ) -> Result<Map<String, Value>, HttpResponse> {
+    let component = (path.name.as_str(), path.version.as_str());
     let fallback = discovery.fallback().filter(|_| failure.is_absence());
-    let Some(fallback) = fallback.filter(|fallback| fallback.admits(caller)) else {
+    let Some(fallback) = fallback.filter(|fallback| fallback.admits(caller, component)) else {
         let body = Bytes::from(failure.error().to_string());
-        let is_temporary = failure.is_temporary();
+        let retry_after = failure.retry_after();
         return Err(answer::failed(
             failure.status(),
             body,
             Vec::new(),
-            is_temporary,
+            retry_after,
         ));
     };
-    let component = (path.name.as_str(), path.version.as_str());
     match fallback.describe(component, what, caller).await {
         Ok(mut info) => {
             info.insert("requestVersion".into(), json!(path.version));
             Ok(info)
         }
-        Err(FallbackError::Refused(text)) => Err(absent(failure, (404, &text))),
-        Err(error @ FallbackError::Unavailable(_)) => {
-            Err(absent(failure, (502, &error.to_string())))
+        Err(FallbackError::Refused(text)) => Err(absent(failure, (404, &text), None)),
+        Err(error @ (FallbackError::Unavailable(_) | FallbackError::Failing { .. })) => {
+            let wait = error.retry_after();
+            Err(absent(failure, (502, &error.to_string()), Some(wait)))
         }
     }
 }
 
 /// Neither this registry nor the other has it.
-fn absent(failure: &RenderFailure, (status, text): (u16, &str)) -> HttpResponse {
+fn absent(
+    failure: &RenderFailure,
+    (status, text): (u16, &str),
+    retry_after: Option<Duration>,
+) -> HttpResponse {
     let body = json!({ "registryError": failure.error(), "fallbackError": text });
-    answer::failed(status, body.to_string().into(), Vec::new(), status == 502)
+    answer::failed(status, body.to_string().into(), Vec::new(), retry_after)
 }
 
 /// Plugins of this registry.

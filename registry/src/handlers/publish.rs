@@ -140,7 +140,7 @@ fn failed(failure: &PublishFailure) -> HttpResponse {
         failure.status(),
         failure.body(),
         Vec::new(),
-        failure.is_temporary(),
+        failure.is_temporary().then_some(answer::SOON),
     )
 }
 

@@ -2,6 +2,8 @@
 //!
 //! Source: `packages/oc/src/registry/routes/helpers/get-component.ts`, `src/resources/index.ts`.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use ochre_cdn_sync::LookupError;
 use ochre_engine::driver::{Cookie, EngineError, Failure, ProviderError};
@@ -16,6 +18,9 @@ use crate::{
     telemetry::Chain,
 };
 
+/// Time after which what fails for a moment may be asked again.
+const SOON: Duration = Duration::from_secs(1);
+
 /// A failure as callers see it.
 #[derive(Debug)]
 pub struct RenderFailure(Box<Inner>);
@@ -26,7 +31,8 @@ struct Inner {
     code: &'static str,
     error: Value,
     extra: Option<(&'static str, Value)>,
-    is_temporary: bool,
+    /// When the same request may succeed, if it may.
+    retry_after: Option<Duration>,
     /// `name` and `requestVersion` of the request; OC leaves them out of `RENDER_ERROR`.
     asked: Option<(String, String)>,
     cookies: Vec<Cookie>,
@@ -41,7 +47,7 @@ impl RenderFailure {
             code,
             error: error.into(),
             extra: None,
-            is_temporary: false,
+            retry_after: None,
             asked: None,
             cookies: Vec::new(),
         }))
@@ -49,7 +55,7 @@ impl RenderFailure {
 
     fn temporary(code: &'static str, error: impl Into<Value>) -> Self {
         let mut failure = Self::new(503, code, error);
-        failure.0.is_temporary = true;
+        failure.0.retry_after = Some(SOON);
         failure
     }
 
@@ -123,9 +129,9 @@ impl RenderFailure {
     pub(super) fn fallback(error: &FallbackError) -> Self {
         match error {
             FallbackError::Refused(text) => Self::new(404, "NOT_FOUND", text.as_str()),
-            FallbackError::Unavailable(_) => {
+            FallbackError::Unavailable(_) | FallbackError::Failing { .. } => {
                 let mut failure = Self::new(502, "FALLBACK_UNAVAILABLE", error.to_string());
-                failure.0.is_temporary = true;
+                failure.0.retry_after = Some(error.retry_after());
                 failure
             }
         }
@@ -266,9 +272,9 @@ impl RenderFailure {
         &self.0.cookies
     }
 
-    /// Whether the same request may succeed a second later.
-    pub fn is_temporary(&self) -> bool {
-        self.0.is_temporary
+    /// How long to wait before the same request may succeed; `None` when it will not.
+    pub fn retry_after(&self) -> Option<Duration> {
+        self.0.retry_after
     }
 
     /// The text after the component's label, when the view-model could not be told as JSON.

@@ -17,7 +17,7 @@ pub enum Rendering {
     /// The component, rendered or not.
     Success(Box<Success>),
     /// What the fallback registry answered.
-    Foreign(Arc<Foreign>),
+    Foreign(Box<Foreign>),
     /// Why there is no component.
     Failure(RenderFailure),
 }
