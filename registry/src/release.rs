@@ -5,7 +5,7 @@ mod dotenv;
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use bytes::Bytes;
-use moka::future::Cache;
+use moka::{future::Cache, ops::compute::Op};
 use ochre_engine::{
     conduct::Conduct,
     driver::{Program, View},
@@ -178,8 +178,21 @@ impl Releases {
             .get(&release.template_type)
             .await
             .map_err(ViewError::Pack)?;
-        self.cache.invalidate(&release.id).await;
+        self.forget(&release).await;
         self.get(&release.id).await.map_err(ViewError::Release)
+    }
+
+    /// Drops a release from memory, unless another caller has loaded it again: its callers share
+    /// one, and with it what bounds them.
+    async fn forget(&self, release: &Arc<Release>) {
+        let entry = self.cache.entry_by_ref(&release.id);
+        let is_same = |kept: Option<moka::Entry<_, Arc<Release>>>| {
+            kept.is_some_and(|kept| Arc::ptr_eq(kept.value(), release))
+        };
+        let compared = entry.and_compute_with(|kept| {
+            std::future::ready(if is_same(kept) { Op::Remove } else { Op::Nop })
+        });
+        compared.await;
     }
 
     #[instrument(skip_all, fields(component.name = %id.name, component.version = %id.version))]
@@ -326,5 +339,53 @@ fn program(
         console: false,
         plugins: Arc::default(),
         conduct: Conduct::default(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use ochre_model::SystemClock;
+    use ochre_store::{Backend, StoreSettings};
+
+    use super::*;
+    use crate::{browser_client::BrowserClient, packs::TemplateSettings, settings::ClientSettings};
+
+    fn releases() -> Releases {
+        let memory = StoreSettings {
+            backend: Backend::Memory,
+            ..StoreSettings::default()
+        };
+        let store = ComponentStore::open(&memory, Arc::new(SystemClock), None).unwrap();
+        let packs = Packs::new(store.clone(), TemplateSettings::default(), "http://host/");
+        let packs = Arc::new(packs);
+        let browser = BrowserClient::new(ClientSettings::default(), Arc::clone(&packs), false);
+        let own = OcClient::new("0.50.44".parse().unwrap(), browser).unwrap();
+        let paths = || PublicPaths::new(None, "components", "http://host/");
+        Releases::new(ReleasesConfig {
+            store,
+            packs,
+            own: Arc::new(own),
+            paths: paths(),
+            own_paths: paths(),
+            environment: BTreeMap::new(),
+            plugins: Plugins::default(),
+            concurrency: 1,
+            deadline: Duration::from_secs(5),
+            capacity: 1024 * 1024,
+            metrics: Arc::new(Metrics::new("0.0.0").unwrap()),
+        })
+    }
+
+    #[tokio::test]
+    async fn a_release_that_was_loaded_again_is_not_dropped_for_the_one_before() {
+        let releases = releases();
+        let id = releases.own.id().clone();
+        let first = releases.get(&id).await.unwrap();
+        releases.forget(&first).await;
+        let second = releases.get(&id).await.unwrap();
+        assert!(!Arc::ptr_eq(&first, &second));
+        releases.forget(&first).await;
+        let third = releases.get(&id).await.unwrap();
+        assert!(Arc::ptr_eq(&second, &third));
     }
 }
