@@ -145,6 +145,10 @@ impl Directory {
     }
 
     fn describe(&self, described: Vec<(ComponentId, Description)>) {
+        if described.is_empty() {
+            // The listing that there is stays good.
+            return;
+        }
         let descriptions = self.descriptions.write();
         let mut descriptions = descriptions.unwrap_or_else(PoisonError::into_inner);
         for (id, description) in described {
@@ -152,5 +156,39 @@ impl Directory {
         }
         drop(descriptions);
         self.revision.fetch_add(1, Ordering::AcqRel);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use ochre_model::SystemClock;
+    use ochre_store::{Backend, ComponentStore, StoreSettings};
+
+    use super::*;
+    use crate::{
+        browser_client::BrowserClient,
+        packs::{Packs, TemplateSettings},
+        settings::ClientSettings,
+    };
+
+    #[tokio::test]
+    async fn a_listing_is_made_again_only_when_something_was_described() {
+        let memory = StoreSettings {
+            backend: Backend::Memory,
+            ..StoreSettings::default()
+        };
+        let store = ComponentStore::open(&memory, Arc::new(SystemClock), None).unwrap();
+        let packs = Packs::new(store, TemplateSettings::default(), "http://host/");
+        let browser = BrowserClient::new(ClientSettings::default(), Arc::new(packs), false);
+        let own = OcClient::new("0.50.44".parse().unwrap(), browser).unwrap();
+        let id = own.id().clone();
+        let catalog = Arc::new(Catalog::default());
+        let directory = Directory::new(catalog, Arc::new(own), (true, Served::default()));
+        let directory = Arc::new(directory);
+        let first = directory.listing().await;
+        directory.describe(Vec::new());
+        assert!(Arc::ptr_eq(&first, &directory.listing().await));
+        directory.describe(vec![(id, Description::default())]);
+        assert!(!Arc::ptr_eq(&first, &directory.listing().await));
     }
 }

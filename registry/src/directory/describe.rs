@@ -2,8 +2,8 @@
 
 use std::{sync::Arc, time::Duration};
 
-use futures::{StreamExt, stream};
-use ochre_cdn_sync::{FeedError, Watch};
+use futures::{FutureExt, StreamExt, stream};
+use ochre_cdn_sync::{FeedError, Subscription, Watch};
 use ochre_model::{ComponentId, PackageJson};
 use ochre_store::{ComponentStore, ReadError};
 use serde_json::Value;
@@ -45,9 +45,21 @@ pub async fn run(parts: DescribeParts) {
         let failed = describe_all(&parts).await;
         // Without failures there is nothing to do before the next change.
         let wait = if failed { RETRY } else { Duration::MAX };
-        match tokio::time::timeout(wait, changes.next()).await {
-            Ok(Err(FeedError::Closed)) => return,
-            Ok(Ok(_) | Err(FeedError::Lagged(_))) | Err(_) => {}
+        let changed = tokio::time::timeout(wait, changes.next()).await;
+        if matches!(changed, Ok(Err(FeedError::Closed))) || drain(&mut changes) {
+            return;
+        }
+    }
+}
+
+/// Takes what happened meanwhile: one look at the catalog is for all of it. Says whether the feed
+/// has ended.
+fn drain(changes: &mut Subscription) -> bool {
+    loop {
+        match changes.next().now_or_never() {
+            Some(Ok(_) | Err(FeedError::Lagged(_))) => {}
+            Some(Err(FeedError::Closed)) => return true,
+            None => return false,
         }
     }
 }
