@@ -57,7 +57,6 @@ impl Externals {
         }
         let pack = self.packs.get(template_type).await;
         let pack = pack.map_err(ExternalError::Unavailable)?;
-        // A pack that an older registry installed may hold another version.
         let file = pack
             .files
             .iter()

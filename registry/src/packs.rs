@@ -14,6 +14,7 @@ use arc_swap::{ArcSwap, Guard};
 use ochre_engine::template::{self, PACKS, PackManifest, PackSpec, TemplatePack, spec};
 use ochre_store::ComponentStore;
 use serde::{Deserialize, Serialize};
+use tokio::sync::Notify;
 
 use crate::telemetry::Chain;
 
@@ -53,6 +54,7 @@ pub struct Packs {
     base_url: Arc<str>,
     loaded: Mutex<BTreeMap<String, Arc<TemplatePack>>>,
     known: ArcSwap<KnownTypes>,
+    changed: Notify,
     /// When the installed types were last listed; held while they are.
     listed: tokio::sync::Mutex<Option<Instant>>,
     /// For each type when the last attempt to load its pack failed; held while it is loaded.
@@ -111,6 +113,9 @@ pub enum PackError {
     /// It is not in the store, and is not fetched without being asked to.
     #[error("it is not installed: run `ochre-registry templates add {0}`")]
     NotInstalled(String),
+    /// Another executable put other versions into the store.
+    #[error("its files are of other versions: run `ochre-registry templates add {0}`")]
+    Outdated(String),
     /// An attempt a moment ago failed.
     #[error("template pack could not be loaded a moment ago")]
     FailedBefore,
@@ -140,6 +145,7 @@ impl Packs {
             storage: PackStorage::new(store),
             settings,
             base_url: base_url.into(),
+            changed: Notify::new(),
             listed: tokio::sync::Mutex::new(None),
             failed: PACKS.iter().map(unlocked).collect(),
         }
@@ -150,13 +156,15 @@ impl Packs {
         self.known.load()
     }
 
-    /// Whether components of this type are served, now that the store was looked into.
+    /// Whether components of this type are served, now that the store was looked into; while it is
+    /// for another caller, by what is known.
     pub async fn look_for(&self, template_type: &str) -> bool {
         if spec(template_type).is_none() {
             return false;
         }
-        let mut listed = self.listed.lock().await;
-        if listed.is_none_or(|at| at.elapsed() >= RETRY_AFTER) {
+        if let Ok(mut listed) = self.listed.try_lock()
+            && listed.is_none_or(|at| at.elapsed() >= RETRY_AFTER)
+        {
             *listed = Some(Instant::now());
             let refreshed = tokio::time::timeout(LOAD_MAX, self.refresh()).await;
             if let Err(error) = refreshed.unwrap_or(Err(PackError::TooSlow)) {
@@ -176,8 +184,14 @@ impl Packs {
         let known = KnownTypes::new(&self.settings, &installed, &self.base_url);
         if **self.known.load() != known {
             self.known.store(Arc::new(known));
+            self.changed.notify_one();
         }
         Ok(())
+    }
+
+    /// Waits until the types that are served have changed; for one caller at a time.
+    pub async fn changed(&self) {
+        self.changed.notified().await;
     }
 
     /// Whether views of this type can be rendered once their pack is there.
@@ -268,11 +282,21 @@ impl Packs {
     }
 
     async fn load(&self, spec: &'static PackSpec) -> Result<Arc<TemplatePack>, PackError> {
-        if let Some((manifest, contents)) = self.storage.read(spec.template_type).await? {
-            return manifest.load(&contents).map_err(PackError::Damaged);
-        }
+        let kept = self.storage.read(spec.template_type).await?;
+        // URLs and the adapter are this executable's: files of other versions do not go with them.
+        let is_outdated = match kept {
+            Some((manifest, contents)) if spec.is_of(&manifest) => {
+                return manifest.load(&contents).map_err(PackError::Damaged);
+            }
+            other => other.is_some(),
+        };
         if !self.settings.auto_install {
-            return Err(PackError::NotInstalled(spec.template_type.to_owned()));
+            let name = spec.template_type.to_owned();
+            return Err(if is_outdated {
+                PackError::Outdated(name)
+            } else {
+                PackError::NotInstalled(name)
+            });
         }
         let (manifest, contents) = self.fetch(spec, &|_| {}).await?;
         if let Err(error) = self.storage.write(&manifest, &contents).await {
@@ -347,5 +371,55 @@ impl Default for TemplateSettings {
             npm_registry: None,
             serve_externals: false,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+    use ochre_engine::template::HANDLEBARS;
+    use ochre_model::SystemClock;
+    use ochre_store::{Backend, StoreSettings};
+
+    use super::*;
+
+    fn packs() -> Packs {
+        let memory = StoreSettings {
+            backend: Backend::Memory,
+            ..StoreSettings::default()
+        };
+        let store = ComponentStore::open(&memory, Arc::new(SystemClock), None).unwrap();
+        let settings = TemplateSettings {
+            auto_install: false,
+            ..TemplateSettings::default()
+        };
+        Packs::new(store, settings, "http://host/")
+    }
+
+    #[tokio::test]
+    async fn files_of_other_versions_are_as_good_as_none() {
+        let spec = spec(HANDLEBARS).unwrap();
+        let contents = vec![Bytes::from_static(b"x"); spec.files.len()];
+        let packs = packs();
+        let error = packs.load(spec).await.unwrap_err();
+        assert!(matches!(error, PackError::NotInstalled(_)), "{error}");
+
+        let mut manifest = spec.manifest(&contents);
+        packs.storage.write(&manifest, &contents).await.unwrap();
+        assert_eq!(&*packs.load(spec).await.unwrap().template_type, HANDLEBARS);
+
+        "0.0.1".clone_into(&mut manifest.files[0].version);
+        packs.storage.write(&manifest, &contents).await.unwrap();
+        let error = packs.load(spec).await.unwrap_err();
+        assert!(matches!(error, PackError::Outdated(_)), "{error}");
+    }
+
+    #[tokio::test]
+    async fn nobody_waits_for_the_list_that_another_caller_asks_for() {
+        let packs = packs();
+        let listing = packs.listed.lock().await;
+        let looked = tokio::time::timeout(Duration::from_secs(5), packs.look_for(HANDLEBARS));
+        assert!(looked.await.unwrap());
+        drop(listing);
     }
 }

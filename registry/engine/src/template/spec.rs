@@ -90,6 +90,21 @@ impl PackSpec {
         }
     }
 
+    /// Whether a kept pack is the one that this executable installs: the same versions of the same
+    /// files.
+    pub fn is_of(&self, kept: &PackManifest) -> bool {
+        let is_same = |(file, kept): (&&FileSpec, &PackFile)| {
+            file.package.name == kept.npm_package
+                && file.package.version == kept.version
+                && file.path == kept.path
+                && file.module == kept.module.as_deref()
+        };
+        self.template_type == kept.template_type
+            && self.template_version == kept.template_version
+            && self.files.len() == kept.files.len()
+            && self.files.iter().zip(&kept.files).all(is_same)
+    }
+
     /// A pack of this type with `runtimes` as its framework.
     pub fn with_runtimes(&self, runtimes: Vec<Runtime>) -> TemplatePack {
         let own = self.modules.iter().map(|(module, source)| Runtime {
