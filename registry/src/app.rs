@@ -114,6 +114,7 @@ impl App {
             store: parts.store.clone(),
             releases: Arc::clone(&parts.releases),
             packs: Arc::clone(&parts.packs),
+            own: Arc::clone(&parts.own),
             metrics: Arc::clone(&parts.metrics),
             gate: Arc::clone(&parts.gate),
         };

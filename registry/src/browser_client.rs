@@ -104,27 +104,26 @@ impl BrowserClient {
     }
 
     /// A file in an encoding, or as it is when that makes it no smaller.
-    ///
-    /// Scripts are made again when a template type was installed since.
     pub fn file(&self, file: ClientFile, encoding: Encoding) -> Asset {
         match file {
-            ClientFile::Code => self.scripts().code.get(encoding),
-            ClientFile::Development => self.scripts().development.get(encoding),
+            ClientFile::Code => self.scripts.load().code.get(encoding),
+            ClientFile::Development => self.scripts.load().development.get(encoding),
             ClientFile::Map => self.map.get(encoding),
         }
     }
 
-    fn scripts(&self) -> Arc<Scripts> {
-        let scripts = self.scripts.load_full();
-        let known = self.packs.known();
-        if Arc::ptr_eq(&scripts.known, &known) {
-            return scripts;
-        }
+    /// Whether the scripts know the template types that are served now.
+    pub fn is_current(&self) -> bool {
+        Arc::ptr_eq(&self.scripts.load().known, &self.packs.known())
+    }
+
+    /// Makes the scripts again, with the template types that are served now. Takes CPU for a while.
+    pub fn renew(&self) {
+        let known = Arc::clone(&self.packs.known());
         let templates = templates(&self.settings, known.client(), self.serves_externals);
         let constants = constants(&self.settings, &templates);
-        let scripts = Arc::new(Scripts::new(Arc::clone(&known), &constants));
-        self.scripts.store(Arc::clone(&scripts));
-        scripts
+        self.scripts
+            .store(Arc::new(Scripts::new(known, &constants)));
     }
 }
 
@@ -228,7 +227,11 @@ fn templates(
 mod tests {
     use std::time::Duration;
 
+    use ochre_model::SystemClock;
+    use ochre_store::{Backend, ComponentStore, StoreSettings};
+
     use super::*;
+    use crate::packs::TemplateSettings;
     use crate::settings::{ClientTemplate, External, Global};
 
     fn packs() -> Value {
@@ -240,7 +243,7 @@ mod tests {
 
     fn scripts(settings: &ClientSettings) -> [String; 2] {
         let constants = constants(settings, &templates(settings, &packs(), false));
-        let known = KnownTypes::of_settings(&crate::packs::TemplateSettings::default());
+        let known = KnownTypes::of_settings(&TemplateSettings::default());
         let scripts = Scripts::new(Arc::new(known), &constants);
         [&scripts.code, &scripts.development].map(|variants| {
             String::from_utf8(variants.get(Encoding::Identity).body.to_vec()).unwrap()
@@ -295,6 +298,34 @@ mod tests {
 
         let handlebars = &found["oc-template-handlebars"]["externals"][0]["url"];
         assert_eq!(handlebars, "own");
+    }
+
+    #[tokio::test]
+    async fn scripts_are_made_again_only_when_they_are_renewed() {
+        let memory = StoreSettings {
+            backend: Backend::Memory,
+            ..StoreSettings::default()
+        };
+        let store = ComponentStore::open(&memory, Arc::new(SystemClock), None).unwrap();
+        store
+            .write_pack("oc-template-react/pack.json", &Bytes::from_static(b"{}"))
+            .await
+            .unwrap();
+        let packs = Packs::new(store, TemplateSettings::default(), "http://host/");
+        let packs = Arc::new(packs);
+        let client = BrowserClient::new(ClientSettings::default(), Arc::clone(&packs), false);
+        let text = || {
+            let asset = client.file(ClientFile::Code, Encoding::Identity);
+            String::from_utf8(asset.body.to_vec()).unwrap()
+        };
+        assert!(client.is_current());
+        packs.refresh().await.unwrap();
+        packs.changed().await;
+        assert!(!client.is_current());
+        assert!(!text().contains("oc-template-react"));
+        client.renew();
+        assert!(client.is_current());
+        assert!(text().contains("oc-template-react"));
     }
 
     #[test]

@@ -12,6 +12,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
     metrics::Metrics,
+    oc_client::OcClient,
     packs::Packs,
     release::Releases,
     telemetry::Chain,
@@ -36,6 +37,8 @@ pub struct TaskParts {
     pub releases: Arc<Releases>,
     /// Which template types are served.
     pub packs: Arc<Packs>,
+    /// The component whose scripts name those types.
+    pub own: Arc<OcClient>,
     /// Where changes are counted.
     pub metrics: Arc<Metrics>,
     /// Whether the store passed its self-test.
@@ -52,7 +55,11 @@ pub fn start(
         stop.clone()
             .run_until_cancelled_owned(follow(parts.clone())),
     );
-    let packs = follow_packs(Arc::clone(&parts.packs), packs_interval);
+    let packs = follow_packs(
+        Arc::clone(&parts.packs),
+        Arc::clone(&parts.own),
+        packs_interval,
+    );
     tasks.spawn(stop.clone().run_until_cancelled_owned(packs));
     let work = reconcile(parts, reconcile_interval);
     tasks.spawn(stop.clone().run_until_cancelled_owned(work));
@@ -89,14 +96,27 @@ async fn follow(parts: TaskParts) {
     }
 }
 
-/// Notices which template types other nodes and operators install and remove.
-async fn follow_packs(packs: Arc<Packs>, period: Duration) {
+/// Notices which template types other nodes and operators install and remove, and has the browser
+/// client know them.
+async fn follow_packs(packs: Arc<Packs>, own: Arc<OcClient>, period: Duration) {
     let mut ticks = tokio::time::interval(period);
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
-        ticks.tick().await;
-        if let Err(error) = packs.refresh().await {
-            tracing::warn!(error = %Chain(&error), "installed template types were not listed");
+        tokio::select! {
+            _ = ticks.tick() => {
+                if let Err(error) = packs.refresh().await {
+                    tracing::warn!(error = %Chain(&error), "installed template types were not listed");
+                }
+            }
+            () = packs.changed() => {}
+        }
+        if own.browser().is_current() {
+            continue;
+        }
+        let own = Arc::clone(&own);
+        let renewed = tokio::task::spawn_blocking(move || own.browser().renew());
+        if let Err(error) = renewed.await {
+            tracing::error!(error = %Chain(&error), "the browser client was not renewed");
         }
     }
 }
