@@ -6,13 +6,46 @@ pub(crate) mod validate;
 
 use std::path::Path;
 
+use ochre_client::Client;
 use serde_json::{Value, json};
 
 use crate::{
     bundle::{Bundle, BundleError},
+    cli::{CredentialArguments, PackageArguments, RegistriesArguments},
     console::{self, Chain},
     outcome::{Exit, Outcome},
+    registries,
 };
+
+/// A package, and the registries that are asked about it.
+struct Prepared {
+    bundle: Bundle,
+    /// URL and client of each.
+    clients: Vec<(String, Client)>,
+    has_credentials: bool,
+}
+
+/// Reads what the arguments name, and tells people what the package is.
+async fn prepare(
+    package: &PackageArguments,
+    registries: &RegistriesArguments,
+    credentials: &CredentialArguments,
+) -> Result<Prepared, Exit> {
+    let is_json = registries.json;
+    let credentials = credentials.credentials();
+    let credentials = credentials.map_err(|error| failed(&error, Exit::Usage, is_json))?;
+    let has_credentials = credentials.is_some();
+    let options = registries.options(credentials);
+    let clients = registries::clients(&registries.registries, &options);
+    let clients = clients.map_err(|error| failed(&error, Exit::Usage, is_json))?;
+    let bundle = bundle(&package.path, is_json).await?;
+    announce(&bundle);
+    Ok(Prepared {
+        bundle,
+        clients,
+        has_credentials,
+    })
+}
 
 /// Reads and checks the package.
 async fn bundle(path: &Path, is_json: bool) -> Result<Bundle, Exit> {

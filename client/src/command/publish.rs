@@ -4,39 +4,33 @@ use std::time::{Duration, Instant};
 
 use ochre_client::{Client, PublishError};
 
-use super::{announce, bundle, failed, finish};
+use super::{Prepared, finish, prepare};
 use crate::{
     bundle::Bundle,
     cli::PublishArguments,
     console,
     outcome::{Exit, Outcome, Verdict},
-    registries,
 };
 
 /// Publishes one package to every registry, one after the other; one that fails does not keep it
 /// from the others.
 pub(crate) async fn run(arguments: PublishArguments) -> Exit {
     let asked = &arguments.registries;
-    let credentials = match arguments.credentials.credentials() {
-        Ok(credentials) => credentials,
-        Err(error) => return failed(&error, Exit::Usage, asked.json),
-    };
-    let options = asked.options(credentials);
-    let clients = match registries::clients(&asked.registries, &options) {
-        Ok(clients) => clients,
-        Err(error) => return failed(&error, Exit::Usage, asked.json),
-    };
-    let bundle = match bundle(&arguments.package.path, asked.json).await {
-        Ok(bundle) => bundle,
+    let prepared = prepare(&arguments.package, asked, &arguments.credentials).await;
+    let Prepared {
+        bundle,
+        clients,
+        has_credentials,
+    } = match prepared {
+        Ok(prepared) => prepared,
         Err(exit) => return exit,
     };
-    announce(&bundle);
     let mut outcomes = Vec::with_capacity(clients.len());
     for (registry, client) in &clients {
         let outcome = if arguments.dry_run {
-            dry_run(registry, client, (&bundle, options.credentials.is_some())).await
+            dry_run(registry, client, (&bundle, has_credentials)).await
         } else {
-            publish(registry, client, (&bundle, options.credentials.is_some())).await
+            publish(registry, client, (&bundle, has_credentials)).await
         };
         let outcome = skipped(outcome, arguments.skip_existing);
         console::say(format_args!("{}", outcome.to_text()));

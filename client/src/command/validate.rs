@@ -4,35 +4,28 @@ use std::time::Instant;
 
 use ochre_client::{Client, ValidateError};
 
-use super::{announce, bundle, failed, finish, publish};
+use super::{Prepared, finish, prepare, publish};
 use crate::{
     bundle::Bundle,
     cli::ValidateArguments,
     console,
     outcome::{Exit, Outcome, Verdict},
-    registries,
 };
 
 /// Asks every registry whether the package could be published.
 pub(crate) async fn run(arguments: ValidateArguments) -> Exit {
     let asked = &arguments.registries;
-    let credentials = match arguments.credentials.credentials() {
-        Ok(credentials) => credentials,
-        Err(error) => return failed(&error, Exit::Usage, asked.json),
-    };
-    let options = asked.options(credentials);
-    let clients = match registries::clients(&asked.registries, &options) {
-        Ok(clients) => clients,
-        Err(error) => return failed(&error, Exit::Usage, asked.json),
-    };
-    let bundle = match bundle(&arguments.package.path, asked.json).await {
-        Ok(bundle) => bundle,
+    let prepared = prepare(&arguments.package, asked, &arguments.credentials).await;
+    let Prepared {
+        bundle,
+        clients,
+        has_credentials,
+    } = match prepared {
+        Ok(prepared) => prepared,
         Err(exit) => return exit,
     };
-    announce(&bundle);
     let mut outcomes = Vec::with_capacity(clients.len());
     for (registry, client) in &clients {
-        let has_credentials = options.credentials.is_some();
         let outcome = validate(registry, client, (&bundle, has_credentials)).await;
         console::say(format_args!("{}", outcome.to_text()));
         outcomes.push(outcome);
