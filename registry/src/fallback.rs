@@ -219,13 +219,17 @@ impl Fallback {
         request: RequestBuilder,
         question: &Question,
     ) -> Result<(StatusCode, Bytes), FallbackError> {
+        let resting = || FallbackError::Unavailable("it did not answer a moment ago");
+        if self.recent.is_resting(question) {
+            return Err(resting());
+        }
         let permit = timeout(self.settings.timeout, self.permits.acquire()).await;
         let Ok(Ok(_permit)) = permit else {
             return Err(FallbackError::Unavailable("too many requests wait for it"));
         };
         // Those that waited learn what the ones before them have met.
         if self.recent.is_resting(question) {
-            return Err(FallbackError::Unavailable("it did not answer a moment ago"));
+            return Err(resting());
         }
         let response = match request.send().await {
             Ok(response) => response,
