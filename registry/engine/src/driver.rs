@@ -40,7 +40,8 @@ pub trait Driver: Debug + Send + Sync {
     /// [`EngineError::Overloaded`] when the queue is full, or the call's deadline came while it
     /// waited there; [`EngineError::Suspended`] after calls of the same program that had to be
     /// stopped; [`EngineError::Crashed`] when the
-    /// executing thread or process died.
+    /// executing thread or process died, and the call may have been seen outside: it is begun
+    /// again by the driver where that is safe, and by nobody else.
     async fn call(&self, program: &Arc<Program>, call: Call) -> Result<Outcome, EngineError>;
 
     /// How the driver is doing.

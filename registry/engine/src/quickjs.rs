@@ -49,7 +49,7 @@ pub use self::{
 };
 pub(crate) use self::{raw::Bytecode, slot::Work};
 use self::{
-    slot::{Job, Slot},
+    slot::{Job, Refused, Slot},
     thread::{Parts, Worker},
 };
 use crate::conduct::Pass;
@@ -57,6 +57,9 @@ use crate::driver::{Call, Driver, DriverHealth, EngineError, Limits, Outcome, Pr
 
 /// Bytes of an engine thread's stack; [`Limits::stack_bytes`] has to stay well below.
 pub(crate) const THREAD_STACK_BYTES: usize = 8 * 1024 * 1024;
+
+/// How often a call may lose its isolate or thread to others before it fails itself.
+const REPEATS_MAX: u8 = 3;
 
 /// How many waiting calls a thread counts for whose script has not paused for long.
 const BLOCKED: usize = 1_000_000;
@@ -185,27 +188,47 @@ impl QuickJsDriver {
         self.execute(ticket, program, work).await
     }
 
-    /// Executes a call under the caller's own number; never 0.
+    /// Executes a call under the caller's own number; never 0. A call that loses its isolate or
+    /// thread to another one begins again, if it asked the registry for nothing.
     pub(crate) async fn execute(
         &self,
         ticket: u64,
         program: &Arc<Program>,
         work: Work,
     ) -> Result<Outcome, EngineError> {
-        let pass = Pass::take(program).map_err(EngineError::Suspended)?;
+        let submitted = Instant::now();
+        let mut repeats = 0;
+        loop {
+            let begun = (ticket, submitted);
+            match self.attempt(begun, program, work.clone()).await {
+                Ok(outcome) => return Ok(outcome),
+                Err(Refused::Lost) if repeats < REPEATS_MAX => repeats += 1,
+                Err(Refused::Lost) => return Err(EngineError::Crashed),
+                Err(Refused::Final(error)) => return Err(error),
+            }
+        }
+    }
+
+    async fn attempt(
+        &self,
+        (ticket, submitted): (u64, Instant),
+        program: &Arc<Program>,
+        work: Work,
+    ) -> Result<Outcome, Refused> {
+        let pass = Pass::take(program).map_err(EngineError::Suspended);
         let (reply, answer) = oneshot::channel();
         let job = Job {
             ticket,
-            pass,
+            pass: pass.map_err(Refused::Final)?,
             work,
-            submitted: Instant::now(),
+            submitted,
             reply,
         };
         let lane = self.pool.lane_for(program);
-        lane.jobs
-            .try_send(job)
-            .map_err(|_| EngineError::Overloaded)?;
-        answer.await.unwrap_or(Err(EngineError::Crashed))
+        let sent = lane.jobs.try_send(job);
+        sent.map_err(|_| Refused::Final(EngineError::Overloaded))?;
+        let gone = Err(Refused::Final(EngineError::Crashed));
+        answer.await.unwrap_or(gone)
     }
 }
 

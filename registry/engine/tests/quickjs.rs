@@ -4,7 +4,7 @@
 use std::{sync::Arc, time::Duration};
 
 use ochre_engine::{
-    contract::fixture::{call, context, model, providing},
+    contract::fixture::{RecordingHost, call, context, model, model_of, providing},
     driver::{Call, Driver, EngineError, Entry, Failure, Limits},
     quickjs::{QuickJsDriver, QuickJsSettings},
 };
@@ -47,8 +47,8 @@ fn one_thread(queue: usize) -> Arc<QuickJsDriver> {
 async fn thread_that_cannot_be_stopped_is_replaced() {
     let driver = one_thread(16);
     let tested: Arc<dyn Driver> = Arc::clone(&driver) as _;
-    let silent = providing("() => {}");
-    let mut waiting = Box::pin(tested.call(&silent, short(Duration::from_mins(1))));
+    let patient = providing("(c, callback) => setTimeout(() => callback(null, { n: 1 }), 600)");
+    let mut waiting = Box::pin(tested.call(&patient, short(Duration::from_mins(1))));
     assert!(futures::poll!(&mut waiting).is_pending());
     let started = providing("(context, callback) => callback(null, { started: true })");
     model(&tested, &started).await;
@@ -63,12 +63,43 @@ async fn thread_that_cannot_be_stopped_is_replaced() {
         Err(Failure::Timeout(Duration::from_millis(200)))
     );
     assert_eq!(driver.health().abandoned, 1);
-    let innocent = waiting.await;
-    assert!(
-        matches!(innocent, Err(EngineError::Crashed)),
-        "{innocent:?}"
-    );
+    // It had asked for nothing, so that it was begun again in the next thread.
+    assert_eq!(model_of(waiting.await.unwrap()), json!({ "n": 1 }));
     assert_eq!(model(&tested, &started).await, json!({ "started": true }));
+}
+
+/// Takes all memory that there is if it is told so; else waits, and asks the registry if told so.
+const NEIGHBOR: &str = "async ({ params: { hoards, asks } }) => {
+    if (hoards) for (const all = []; ; ) all.push(new Array(1000).fill(all.length));
+    if (asks) await fetch('http://example.test/', { method: 'POST' });
+    await new Promise((done) => setTimeout(done, 1000));
+    return { n: 1 };
+}";
+
+#[tokio::test]
+async fn call_that_loses_its_isolate_is_begun_again_unless_it_was_seen_outside() {
+    let driver = one_thread(16);
+    let program = providing(NEIGHBOR);
+    let neighbor = |params: serde_json::Value, host: &Arc<RecordingHost>| Call {
+        host: Arc::clone(host) as _,
+        ..call(Entry::Data, &context(&params))
+    };
+    let host = Arc::new(RecordingHost::default());
+    let mut patient = Box::pin(driver.call(&program, neighbor(json!({}), &host)));
+    let mut acting = Box::pin(driver.call(&program, neighbor(json!({ "asks": true }), &host)));
+    assert!(futures::poll!(&mut patient).is_pending());
+    while host.fetched.lock().unwrap().is_empty() {
+        assert!(futures::poll!(&mut acting).is_pending());
+        tokio::task::yield_now().await;
+    }
+
+    let hoarding = driver.call(&program, neighbor(json!({ "hoards": true }), &host));
+    assert_eq!(hoarding.await.unwrap().result, Err(Failure::Memory));
+
+    let acted = acting.await;
+    assert!(matches!(acted, Err(EngineError::Crashed)), "{acted:?}");
+    assert_eq!(host.fetched.lock().unwrap().len(), 1);
+    assert_eq!(model_of(patient.await.unwrap()), json!({ "n": 1 }));
 }
 
 #[tokio::test]

@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
-use ochre_engine::driver::{Answer, Call, EngineError, Entry, Outcome};
+use ochre_engine::driver::{Answer, Call, Entry, Outcome};
 use tokio::{sync::OwnedSemaphorePermit, time::timeout};
 use uuid::Uuid;
 
@@ -70,21 +70,16 @@ impl Renderer {
             )),
             limits: self.options.limits,
         };
-        let outcome = self.call(request, release, call).await?;
+        let outcome = self.call(release, call).await?;
         self.finish(request, prepared, (outcome, render_id, permit))
     }
 
     async fn call(
         self: &Arc<Self>,
-        request: &RenderRequest,
         release: &Arc<Release>,
         call: Call,
     ) -> Result<Outcome, RenderFailure> {
-        let mut called = self.driver.call(&release.program, call.clone()).await;
-        // A neighbor in the same isolate was stopped. Reading may be tried again; acting may not.
-        if matches!(called, Err(EngineError::Crashed)) && request.action.is_none() {
-            called = self.driver.call(&release.program, call).await;
-        }
+        let called = self.driver.call(&release.program, call).await;
         let (outcome, cpu) = match &called {
             Ok(Outcome {
                 result: Ok(_), cpu, ..

@@ -14,7 +14,7 @@ use super::{
     slot::Slot,
     thread::Parts,
 };
-use crate::driver::{Answer, EngineError, Failure, FetchResponse, HostCalls};
+use crate::driver::{Answer, Failure, FetchResponse, HostCalls};
 
 /// An answer from the registry.
 #[derive(Debug)]
@@ -127,6 +127,9 @@ impl Resident {
         let Some(host) = self.isolate.host_of(call) else {
             return;
         };
+        if let Some((ticket, _)) = self.isolate.running(call) {
+            around.parts.slot.asked(ticket);
+        }
         let (work, events, isolate) = (work(host), around.events.clone(), around.id);
         let task = around.parts.registry.spawn(async move {
             let answer = work.await;
@@ -148,7 +151,7 @@ impl Resident {
             && !running.answered
         {
             running.answered = true;
-            slot.finish(running.ticket, Ok(running.outcome(result)));
+            slot.finish(running.ticket, running.outcome(result));
         }
     }
 
@@ -204,11 +207,11 @@ impl Resident {
         }
         if !running.answered {
             let timeout = Failure::Timeout(limit);
-            slot.finish(running.ticket, Ok(running.outcome(Err(timeout))));
+            slot.finish(running.ticket, running.outcome(Err(timeout)));
         }
     }
 
-    /// Fails all calls that are in the isolate and not answered.
+    /// Gives up all calls that are in the isolate and not answered.
     pub(super) fn fail_calls(self, slot: &Slot, schedule: &mut Schedule) {
         for (place, _) in self.timers.into_values() {
             schedule.remove(place);
@@ -221,7 +224,7 @@ impl Resident {
         }
         for (_, running) in self.isolate.shared.calls.take() {
             if !running.answered {
-                slot.finish(running.ticket, Err(EngineError::Crashed));
+                slot.lose(running.ticket);
             }
         }
     }

@@ -34,7 +34,7 @@ pub(super) struct Job {
 }
 
 /// What to do with a program.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) enum Work {
     Call(Call),
     /// Only make it ready.
@@ -42,7 +42,17 @@ pub(crate) enum Work {
 }
 
 /// Where the answer goes.
-pub(super) type Reply = oneshot::Sender<Result<Outcome, EngineError>>;
+pub(super) type Reply = oneshot::Sender<Result<Outcome, Refused>>;
+
+/// Why a call was not carried out.
+#[derive(Debug)]
+pub(super) enum Refused {
+    /// For this reason.
+    Final(EngineError),
+    /// Its isolate or thread was given up because of another call, and nothing of it can have been
+    /// seen outside: it may begin again.
+    Lost,
+}
 
 /// One engine thread as seen from outside.
 #[derive(Debug)]
@@ -64,6 +74,8 @@ struct Waiting {
     reply: Reply,
     pass: Pass,
     limits: Limits,
+    /// Whether it asked the registry for something.
+    has_asked: bool,
 }
 
 impl Slot {
@@ -95,21 +107,39 @@ impl Slot {
             reply,
             pass,
             limits,
+            has_asked: false,
         };
         self.waiting().insert(ticket, waiting);
     }
 
     /// Answers a call; does nothing when it was answered already.
-    pub(super) fn finish(&self, ticket: u64, answer: Result<Outcome, EngineError>) {
-        let waiting = self.waiting().remove(&ticket);
-        if let Some(waiting) = waiting {
-            self.in_flight.fetch_sub(1, Ordering::Relaxed);
-            if let Ok(outcome) = &answer {
-                waiting.pass.settled(outcome, &waiting.limits);
-            }
+    pub(super) fn finish(&self, ticket: u64, outcome: Outcome) {
+        if let Some(waiting) = self.take(ticket) {
+            waiting.pass.settled(&outcome, &waiting.limits);
             // A caller that has gone away needs no answer.
-            let _ = waiting.reply.send(answer);
+            let _ = waiting.reply.send(Ok(outcome));
         }
+    }
+
+    /// Tells a call that its isolate was given up because of another one; does nothing when it was
+    /// answered already.
+    pub(super) fn lose(&self, ticket: u64) {
+        if let Some(waiting) = self.take(ticket) {
+            waiting.lose();
+        }
+    }
+
+    /// What a call asks of the registry may be seen outside from now on.
+    pub(super) fn asked(&self, ticket: u64) {
+        if let Some(waiting) = self.waiting().get_mut(&ticket) {
+            waiting.has_asked = true;
+        }
+    }
+
+    fn take(&self, ticket: u64) -> Option<Waiting> {
+        let waiting = self.waiting().remove(&ticket)?;
+        self.in_flight.fetch_sub(1, Ordering::Relaxed);
+        Some(waiting)
     }
 
     /// Marks that JavaScript runs for `ticket`, which is stopped at `deadline`.
@@ -156,26 +186,31 @@ impl Slot {
         let running = self.running.load(Ordering::Relaxed);
         let waiting = std::mem::take(&mut *self.waiting());
         self.in_flight.store(0, Ordering::Relaxed);
-        for (
-            ticket,
-            Waiting {
-                reply,
-                pass,
-                limits,
-            },
-        ) in waiting
-        {
-            let answer = if ticket == running {
-                pass.ended(limits.deadline, true);
-                Ok(Outcome::failed(Failure::Timeout(limits.deadline)))
-            } else {
-                Err(EngineError::Crashed)
-            };
-            let _ = reply.send(answer);
+        for (ticket, waiting) in waiting {
+            if ticket != running {
+                waiting.lose();
+                continue;
+            }
+            let deadline = waiting.limits.deadline;
+            waiting.pass.ended(deadline, true);
+            let timeout = Outcome::failed(Failure::Timeout(deadline));
+            let _ = waiting.reply.send(Ok(timeout));
         }
     }
 
     fn waiting(&self) -> std::sync::MutexGuard<'_, HashMap<u64, Waiting>> {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Waiting {
+    fn lose(self) {
+        let refused = if self.has_asked {
+            Refused::Final(EngineError::Crashed)
+        } else {
+            Refused::Lost
+        };
+        // A caller that has gone away needs no answer.
+        let _ = self.reply.send(Err(refused));
     }
 }

@@ -13,7 +13,7 @@ use super::{
     isolate::{Handed, Isolate},
     resident::{Event, Reply, Resident, Surroundings},
     schedule::{Due, Schedule},
-    slot::{Job, Slot, Work},
+    slot::{Job, Refused, Slot, Work},
 };
 use crate::driver::{Answer, EngineError, Failure, HostCalls, Limits, NoHost, Outcome, Program};
 
@@ -112,14 +112,14 @@ impl Worker {
         };
         if let Some(refused) = refused {
             // A caller that has gone away needs no answer.
-            let _ = job.reply.send(Err(refused));
+            let _ = job.reply.send(Err(Refused::Final(refused)));
             return;
         }
         let slot = Arc::clone(&self.parts.slot);
         let program = Arc::clone(job.pass.program());
         slot.begin(job.ticket, (job.reply, job.pass), limits);
         let Some(id) = self.isolate_of(&program, &limits) else {
-            slot.finish(job.ticket, Ok(Outcome::failed(Failure::Memory)));
+            slot.finish(job.ticket, Outcome::failed(Failure::Memory));
             return;
         };
         let Some(resident) = self.isolates.get_mut(&id) else {
@@ -249,12 +249,11 @@ impl Worker {
             return;
         };
         resident.expire(call, &self.parts.slot, &mut self.schedule);
-        if resident.isolate.is_poisoned() {
-            self.discard(id);
-        }
+        // The plugins may have waited for this call.
+        self.carry_out(id, call);
     }
 
-    /// Drops an isolate; the calls that are in it fail.
+    /// Drops an isolate; the calls that are in it begin again elsewhere, or fail.
     fn discard(&mut self, id: u64) {
         let Some(resident) = self.isolates.remove(&id) else {
             return;
