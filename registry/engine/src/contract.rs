@@ -103,6 +103,9 @@ macro_rules! driver_contract {
             nothing_of_a_plugin_is_reachable
             bad_plugins_fail_each_call_with_a_reason
             limits_hold_inside_plugins
+            plugins_get_ready_for_others_when_a_call_is_late
+            plugins_get_ready_for_others_when_a_caller_goes_away
+            plugins_need_not_be_used
             plugins_may_fetch_and_fail_later
             programs_without_plugins_have_none
         ]);

@@ -5,10 +5,11 @@ use std::{sync::Arc, time::Duration};
 use serde_json::{Value, json};
 
 use super::fixture::{
-    Tested, call, context, error, execute, execute_when_let_in, failure_of, model, with_provider,
+    RecordingHost, Tested, call, context, error, execute, execute_when_let_in, failure_of, model,
+    model_of, outcome, with_provider,
 };
 use crate::{
-    driver::{Entry, Failure, Program},
+    driver::{Call, Entry, Failure, Program},
     plugin::Plugin,
 };
 
@@ -277,6 +278,68 @@ pub async fn limits_hold_inside_plugins(driver: Tested) {
     waiting.limits.deadline = Duration::from_millis(100);
     let failure = failure_of(execute_when_let_in(&driver, &program, waiting).await);
     assert!(matches!(failure, Failure::Timeout(_)), "{failure:?}");
+}
+
+pub async fn plugins_get_ready_for_others_when_a_call_is_late(driver: Tested) {
+    let module =
+        "exports.register = (o, d, next) => setTimeout(next, 400); exports.execute = () => 'here';";
+    let program = plugged("return plugins.slow();", vec![plugin("slow", module)]);
+    let patient = call(Entry::Data, &context(&json!({})));
+    let mut hasty = patient.clone();
+    hasty.limits.deadline = Duration::from_millis(200);
+
+    let (late, patient) = tokio::join!(
+        execute(&driver, &program, hasty),
+        execute(&driver, &program, patient)
+    );
+
+    assert!(matches!(failure_of(late), Failure::Timeout(_)));
+    assert_eq!(model_of(patient), json!("here"));
+}
+
+pub async fn plugins_get_ready_for_others_when_a_caller_goes_away(driver: Tested) {
+    let module = "
+      exports.register = (o, d, next) => { fetch('https://example.org/').then(() => setTimeout(next, 800)); };
+      exports.execute = () => 'here';";
+    let program = plugged("return plugins.slow();", vec![plugin("slow", module)]);
+    let asked = |host: &Arc<RecordingHost>| host.fetched.lock().unwrap().len();
+    let by = |host: &Arc<RecordingHost>| Call {
+        host: Arc::clone(host) as _,
+        ..call(Entry::Data, &context(&json!({})))
+    };
+    let (first, second) = (Arc::default(), Arc::default());
+    let mut gone = Box::pin(driver.call(&program, by(&first)));
+    while asked(&first) == 0 {
+        assert!(futures::poll!(&mut gone).is_pending());
+        tokio::task::yield_now().await;
+    }
+    let mut waiting = Box::pin(execute(&driver, &program, by(&second)));
+    assert!(futures::poll!(&mut waiting).is_pending());
+    drop(gone);
+
+    assert_eq!(model_of(waiting.await), json!("here"));
+    // They were registered once.
+    assert_eq!((asked(&first), asked(&second)), (1, 0));
+}
+
+pub async fn plugins_need_not_be_used(driver: Tested) {
+    let module = "exports.register = (o, d, next) => next();
+      exports.execute = () => { throw new Error('asked'); };";
+    let mut plugin = plugin("who", module);
+    plugin.with_context = true;
+    let mut program = with_provider(
+        "module.exports.data = (context, callback) => {
+          const given = context.params.set && (context.plugins = 'mine');
+          callback(null, { given, keys: Object.keys(context).includes('plugins') });
+        };",
+    );
+    program.plugins = [Arc::new(plugin)].into();
+    let program = Arc::new(program);
+
+    let unused = model_of(outcome(&driver, &program, json!({})).await);
+    assert_eq!(unused, json!({ "keys": true }));
+    let set = model_of(outcome(&driver, &program, json!({ "set": true })).await);
+    assert_eq!(set, json!({ "given": "mine", "keys": true }));
 }
 
 pub async fn plugins_may_fetch_and_fail_later(driver: Tested) {

@@ -26,6 +26,12 @@
   class Call {
     // The answer was sent.
     isAnswered = false;
+    // Nobody waits for the answer any more.
+    isCancelled = false;
+    // Its deadline came before its end.
+    isLate = false;
+    // Input and envelope, until the call begins.
+    handed = undefined;
     // The answer said that more may come.
     isToldOpen = false;
     // Timers and requests that are open.

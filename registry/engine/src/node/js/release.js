@@ -73,13 +73,17 @@
 
     begin(call, input, envelope) {
       this.#calls.set(call.id, call);
-      this.#enter(call, () => this.#start(call, input, envelope));
+      call.handed = [input, envelope];
+      this.#enter(call, () => this.#start(call));
+      if (!this.#provider?.waits(call.id)) call.handed = undefined;
       if (this.#calls.has(call.id)) call.expiry = setTimeout(() => this.#expire(call), call.limits.deadline / 1000);
     }
 
-    // Nobody waits for the answer any more.
+    // Nobody waits for the answer any more. The plugins may be registered on behalf of a call that
+    // waits for them: others need it.
     cancel(call) {
-      this.#forget(call);
+      if (this.#provider?.waits(call.id)) call.isCancelled = true;
+      else this.#forget(call);
     }
 
     // An answer of the registry to what `side` asked for the call.
@@ -121,7 +125,7 @@
       });
     }
 
-    #start(call, input, envelope) {
+    #start(call) {
       const { task } = call;
       const { provider, view } = this.#program;
       const needsProvider = task === 'data' || task === 'dataAndRender' || (task === 'warm' && provider != null);
@@ -129,8 +133,8 @@
       if (needsProvider && !(this.#loadPlugins(call) && this.#loadProvider(call))) return;
       if (needsView && !this.#loadView(call)) return;
       if (task === 'warm') this.#tools.answer(call, 'empty');
-      else if (task === 'render') this.#render(call, input);
-      else this.#provide(call, [input, envelope], task === 'dataAndRender');
+      else if (task === 'render') this.#render(call, call.handed[0]);
+      else this.#provide(call, call.handed, task === 'dataAndRender');
     }
 
     #provide(call, [input, envelope], isRendered) {
@@ -210,17 +214,26 @@
     #proceed(id) {
       const call = this.#calls.get(id);
       if (call === undefined) return;
+      call.handed = undefined;
+      if (call.isCancelled) {
+        this.#forget(call);
+        return;
+      }
       this.#enter(call, () => this.#provider.proceed(id));
       this.settled(call);
     }
 
-    // The plugins cannot be used: the next call begins afresh, and those that wait fail.
+    // The plugins cannot be used: calls that wait for them begin afresh, as do those to come.
     #discard(side) {
       if (this.#provider !== side) return;
       this.unload();
       for (const call of [...this.#calls.values()]) {
-        this.#tools.refuse(call, { kind: 'crashed' });
-        this.#forget(call);
+        if (!call.isCancelled && side.waits(call.id)) {
+          this.#enter(call, () => this.#start(call));
+        } else {
+          this.#tools.refuse(call, { kind: 'crashed' });
+          this.#forget(call);
+        }
       }
     }
 
@@ -351,6 +364,7 @@
 
     #expire(call) {
       const { deadline } = call.limits;
+      call.isLate = true;
       this.#tools.fail(call, { kind: 'timeout', detail: deadline });
       this.#tools.endStream(call, `Error: timeout (${deadline / 1000}ms)`);
       this.#forget(call);
@@ -360,7 +374,7 @@
       clearTimeout(call.expiry);
       if (!this.#calls.delete(call.id)) return;
       // Most calls never had anything open.
-      if (call.wasOpen || !call.isAnswered) {
+      if (call.wasOpen || call.isLate || !call.isAnswered) {
         for (const [id, timer] of this.#timers) {
           if (timer.call !== call) continue;
           clearTimeout(timer.timeout);

@@ -6,7 +6,7 @@
   port.connect(peer);
   peer.connect(port.side);
   const sharedOf = port.foreign(peer.shared);
-  const ofComponent = port.foreign(peer.ofComponent);
+  const ofComponent = peer.areAlike ? undefined : port.foreign(peer.ofComponent);
   const waiting = new Set();
   let isDone = false;
   let failure;
@@ -25,17 +25,20 @@
       if (!isDone) waiting.add(id);
       return isDone;
     },
+    waits: (id) => waiting.has(id),
     // A call that ended while it waited: plugins whose registration depended on it never get ready.
     forget(id) {
       if (waiting.delete(id)) host.discard();
     },
+    // Fails a call whose plugins are not there, whether it uses them or not.
+    check() {
+      if (failure === undefined) return;
+      host.discard();
+      throw new Error(failure);
+    },
     of(name, version) {
-      if (failure !== undefined) {
-        host.discard();
-        throw new Error(failure);
-      }
       shared ??= sharedOf();
-      return { ...shared, ...ofComponent({ name, version }) };
+      return { ...shared, ...ofComponent?.({ name, version }) };
     },
   };
 });

@@ -95,6 +95,8 @@
       if (isDone) tell(told);
       else waiting.push(told);
     },
+    // Whether all components get the same.
+    areAlike: !list.some(({ withContext }) => withContext),
     shared: port.expose(() => chosen(false, (handler) => handler)),
     ofComponent: port.expose((component) => chosen(true, (handler) => handler(component))),
   };

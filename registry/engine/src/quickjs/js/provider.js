@@ -221,6 +221,7 @@
     const { params, nonFinite, acceptLanguage } = input;
     if (nonFinite) for (const name of Object.keys(nonFinite)) params[name] = Number(nonFinite[name]);
     let parsed;
+    let plugins = plugged === undefined ? {} : undefined;
     return {
       action: input.action == null ? undefined : input.action,
       get acceptLanguage() {
@@ -232,7 +233,12 @@
       baseUrl: input.baseUrl,
       env: input.env,
       params,
-      plugins: plugged === undefined ? {} : plugged.of(input.name, input.version),
+      get plugins() {
+        return (plugins ??= plugged.of(input.name, input.version));
+      },
+      set plugins(value) {
+        plugins = value;
+      },
       renderComponent: renderOne,
       renderComponents: renderMany,
       requestHeaders: input.requestHeaders,
@@ -278,8 +284,12 @@
     if (call !== undefined) begin(call);
   }
 
+  // Whether a call has not begun yet, because plugins are being registered.
+  const waits = (id) => plugged?.waits(id) ?? false;
+
   function begin(call) {
     try {
+      plugged?.check();
       if (typeof processData !== 'function') throw new TypeError('processData is not a function');
       const returned = processData(contextOf(call, call.input), (error, data) => settle(call, error, data));
       answeredBy(call, returned);
@@ -443,5 +453,5 @@
 
   const plugged = host.peer === undefined ? undefined : host.prelude('plugged')(host);
 
-  return { loaded, broken, start, proceed, caught, resume, fire, forget };
+  return { loaded, broken, start, proceed, waits, caught, resume, fire, forget };
 });
