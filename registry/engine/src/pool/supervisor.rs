@@ -113,6 +113,8 @@ impl Shared {
             lane.drop_late();
             if let Some(worker) = lane.worker() {
                 worker.inspect(self.settings.memory_bytes);
+                // Callers that went away have left their places.
+                lane.pump();
             }
         }
         let spare = lock(&self.spare).clone();
