@@ -279,10 +279,11 @@ impl Shared {
             let _ = self.starting.send(false);
         }
         lock(&self.spare).take_if(|spare| Arc::ptr_eq(spare, worker));
-        for lane in &self.lanes {
-            if lane.holds(worker) {
-                let spare = (!is_stopping).then(|| lock(&self.spare).take());
-                lane.set_worker(spare.flatten());
+        if let Some(lane) = self.lanes.iter().find(|lane| lane.holds(worker)) {
+            let spare = (!is_stopping).then(|| lock(&self.spare).take());
+            // The supervisor may have found another one meanwhile.
+            if let Err(Some(spare)) = lane.replace(Some(worker), spare.flatten()) {
+                spare.kill(None);
             }
         }
         for job in repeated {
@@ -313,10 +314,9 @@ impl Shared {
     fn stop(&self) {
         self.is_stopping.store(true, Ordering::Release);
         for lane in &self.lanes {
-            if let Some(worker) = lane.worker() {
+            if let Some(worker) = lane.clear() {
                 worker.kill(None);
             }
-            lane.set_worker(None);
             lane.refuse_all();
         }
         if let Some(spare) = lock(&self.spare).take() {

@@ -41,10 +41,28 @@ impl Lane {
         held.as_ref().is_some_and(|held| Arc::ptr_eq(held, worker))
     }
 
-    /// Puts another worker here, and gives it what waits.
-    pub(super) fn set_worker(&self, worker: Option<Arc<Worker>>) {
-        self.worker.store(worker);
+    /// Puts another worker, or none, in the place of `old`, and gives it what waits.
+    ///
+    /// # Errors
+    ///
+    /// `new`, when the place is no longer that of `old`: another thread was faster.
+    pub(super) fn replace(
+        &self,
+        old: Option<&Arc<Worker>>,
+        new: Option<Arc<Worker>>,
+    ) -> Result<(), Option<Arc<Worker>>> {
+        let old = old.cloned();
+        let found = self.worker.compare_and_swap(&old, new.clone());
+        if found.as_ref().map(Arc::as_ptr) != old.as_ref().map(Arc::as_ptr) {
+            return Err(new);
+        }
         self.pump();
+        Ok(())
+    }
+
+    /// Leaves the place empty; answers the worker that had it.
+    pub(super) fn clear(&self) -> Option<Arc<Worker>> {
+        self.worker.swap(None)
     }
 
     pub(super) fn queue_depth(&self) -> usize {
@@ -124,5 +142,39 @@ impl Lane {
             Some(worker) => worker.begin(job),
             None => Err(job),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::process::Command;
+
+    use tokio::net::UnixStream;
+
+    use super::{
+        super::{process::Process, worker::Worker},
+        Arc, Lane,
+    };
+    use crate::frame::outbox::{Flush, Outbox};
+
+    fn worker() -> Arc<Worker> {
+        let process = Process::new(Command::new("true").spawn().unwrap());
+        let (stream, _) = UnixStream::pair().unwrap();
+        Arc::new(Worker::new(process, Outbox::new(stream, Flush::AtOnce), 1))
+    }
+
+    #[tokio::test]
+    async fn place_is_given_once() {
+        let lane = Lane::new(1);
+        let (old, first, second) = (worker(), worker(), worker());
+        lane.replace(None, Some(Arc::clone(&old))).unwrap();
+
+        lane.replace(Some(&old), Some(Arc::clone(&first))).unwrap();
+        let lost = lane.replace(Some(&old), Some(Arc::clone(&second)));
+
+        assert!(Arc::ptr_eq(&lost.unwrap_err().unwrap(), &second));
+        assert!(lane.holds(&first));
+        assert!(lane.replace(None, Some(second)).is_err());
+        assert!(Arc::ptr_eq(&lane.clear().unwrap(), &first));
     }
 }

@@ -12,7 +12,6 @@ use tokio::time::Instant;
 use super::{
     START_MAX, Shared,
     calls::{Calls, Run, Running, Verdict},
-    lane::Lane,
     lock,
     worker::Worker,
 };
@@ -62,8 +61,11 @@ fn watch(shared: &Weak<Shared>) {
 impl Shared {
     /// Starts what is missing; answers when to do so again.
     fn fill(self: &Arc<Self>) -> Instant {
-        let empty = |lane: &&Lane| lane.worker().is_none_or(|worker| worker.is_closed());
-        for lane in self.lanes.iter().filter(empty) {
+        for lane in &self.lanes {
+            let old = lane.worker();
+            if old.as_ref().is_some_and(|worker| !worker.is_closed()) {
+                continue;
+            }
             let spare = lock(&self.spare).take();
             let worker = match spare.filter(|spare| !spare.is_closed()) {
                 Some(spare) => spare,
@@ -72,7 +74,10 @@ impl Shared {
                     Err(pause_until) => return pause_until,
                 },
             };
-            lane.set_worker(Some(worker));
+            // Whoever saw the old one end may have put the spare there meanwhile.
+            if let Err(Some(worker)) = lane.replace(old.as_ref(), Some(worker)) {
+                worker.kill(None);
+            }
         }
         let has_spare = lock(&self.spare).is_some();
         if !has_spare {
