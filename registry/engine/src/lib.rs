@@ -11,6 +11,7 @@
 //! Nothing here knows HTTP, the store or the catalog: what a running component may ask of the
 //! registry comes as [`driver::HostCalls`].
 
+mod affinity;
 pub mod conduct;
 #[cfg(feature = "testing")]
 pub mod contract;

@@ -25,7 +25,6 @@ mod worker;
 
 use std::{
     fmt::Debug,
-    hash::{BuildHasher, Hasher, RandomState},
     io,
     process::Command,
     sync::{
@@ -45,6 +44,7 @@ use tokio::{
 pub use self::launch::WorkerExecutable;
 use self::{calls::Job, lane::Lane, launch::Launcher, worker::Worker};
 use crate::{
+    affinity::Affinity,
     conduct::Pass,
     driver::{Call, DriverHealth, EngineError, Limits, Outcome, Program},
     frame::message::Task,
@@ -113,7 +113,7 @@ struct Shared {
     spare: Mutex<Option<Arc<Worker>>>,
     /// Workers that died and whose process is to be waited for.
     dead: Mutex<Vec<Arc<Worker>>>,
-    hasher: RandomState,
+    affinity: Affinity,
     runtime: Handle,
     restarts: AtomicU64,
     /// Workers in a row that ended before they were ready.
@@ -152,7 +152,7 @@ impl WorkerPool {
             lanes: (0..workers).map(|_| Lane::new(queue)).collect(),
             spare: Mutex::default(),
             dead: Mutex::default(),
-            hasher: RandomState::new(),
+            affinity: Affinity::default(),
             runtime,
             restarts: AtomicU64::new(0),
             failures: AtomicUsize::new(0),
@@ -236,20 +236,8 @@ impl Drop for WorkerPool {
 // === impl Shared ===
 
 impl Shared {
-    /// The less loaded of the two lanes that a program may use: two, so that it is not loaded in
-    /// every worker. A program that never ended by itself, or had to be stopped, has only one, so
-    /// that it cannot block both.
     fn lane_for(&self, program: &Program) -> &Lane {
-        let mut hasher = self.hasher.build_hasher();
-        hasher.write(program.digest.as_bytes());
-        let hash = usize::try_from(hasher.finish() >> 1).unwrap_or(0);
-        let first = &self.lanes[hash % self.lanes.len()];
-        let second = &self.lanes[(hash + 1) % self.lanes.len()];
-        if program.conduct.is_trusted() && second.load() < first.load() {
-            second
-        } else {
-            first
-        }
+        self.affinity.choose(program, &self.lanes, Lane::load)
     }
 
     /// A worker said that it is there.

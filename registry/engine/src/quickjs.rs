@@ -27,12 +27,9 @@ mod syntax;
 mod thread;
 mod watchdog;
 
-use std::{
-    hash::{BuildHasher, Hasher, RandomState},
-    sync::{
-        Arc,
-        atomic::{AtomicU64, AtomicUsize, Ordering},
-    },
+use std::sync::{
+    Arc,
+    atomic::{AtomicU64, AtomicUsize, Ordering},
 };
 
 use arc_swap::ArcSwap;
@@ -52,6 +49,7 @@ use self::{
     slot::{Job, Refused, Slot},
     thread::{Parts, Worker},
 };
+use crate::affinity::{Affinity, BLOCKED};
 use crate::conduct::Pass;
 use crate::driver::{Call, Driver, DriverHealth, EngineError, Limits, Outcome, Program};
 
@@ -60,9 +58,6 @@ pub(crate) const THREAD_STACK_BYTES: usize = 8 * 1024 * 1024;
 
 /// How often a call may lose its isolate or thread to others before it fails itself.
 const REPEATS_MAX: u8 = 3;
-
-/// How many waiting calls a thread counts for whose script has not paused for long.
-const BLOCKED: usize = 1_000_000;
 
 /// How the embedded engine works.
 #[derive(Clone, Copy, Debug)]
@@ -110,7 +105,7 @@ pub struct QuickJsDriver {
 #[derive(Debug)]
 struct Pool {
     lanes: Vec<Lane>,
-    hasher: RandomState,
+    affinity: Affinity,
     tickets: AtomicU64,
     abandoned: AtomicUsize,
     registry: Handle,
@@ -168,7 +163,7 @@ impl QuickJsDriver {
         let lanes = (0..threads).map(|_| Lane::new(settings.queue.div_ceil(threads)));
         let pool = Arc::new(Pool {
             lanes: lanes.collect(),
-            hasher: RandomState::new(),
+            affinity: Affinity::default(),
             tickets: AtomicU64::new(0),
             abandoned: AtomicUsize::new(0),
             registry: Handle::try_current().map_err(|_| StartError::NoRuntime)?,
@@ -258,20 +253,8 @@ impl Driver for QuickJsDriver {
 }
 
 impl Pool {
-    /// The shorter of the two queues that a program may use: two, so that its isolates are not in
-    /// every thread. A program that never ended by itself, or had to be stopped, has only one, so
-    /// that it cannot block both.
     fn lane_for(&self, program: &Program) -> &Lane {
-        let mut hasher = self.hasher.build_hasher();
-        hasher.write(program.digest.as_bytes());
-        let hash = usize::try_from(hasher.finish() >> 1).unwrap_or(0);
-        let first = &self.lanes[hash % self.lanes.len()];
-        let second = &self.lanes[(hash + 1) % self.lanes.len()];
-        if program.conduct.is_trusted() && second.load() < first.load() {
-            second
-        } else {
-            first
-        }
+        self.affinity.choose(program, &self.lanes, Lane::load)
     }
 
     fn parts(&self, lane: &Lane, slot: &Arc<Slot>) -> Parts {

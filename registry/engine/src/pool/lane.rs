@@ -9,10 +9,7 @@ use arc_swap::ArcSwapOption;
 use tokio::time::Instant;
 
 use super::{calls::Job, lock, worker::Worker};
-use crate::driver::EngineError;
-
-/// How many waiting calls a worker counts for whose script has not paused for long.
-const BLOCKED: usize = 1_000_000;
+use crate::{affinity::BLOCKED, driver::EngineError};
 
 /// One of the places of a pool. Its worker changes when it dies.
 #[derive(Debug)]
