@@ -5,7 +5,7 @@
 //! its program (`boot.js` starts the others); they make a realm for each provider and each view
 //! and run in them the same scripts as the embedded engine (`quickjs/js`), so that components see
 //! the same things. A realm is no boundary for who means harm: what holds is that a worker has a
-//! cleared environment, no credentials and, where Node can, no files but those of its modules.
+//! cleared environment, no credentials of the registry and, where Node can, no files but those of its modules.
 
 mod installation;
 mod modules;

@@ -13,7 +13,8 @@
 //! not started. All others fail as [`EngineError::Crashed`].
 //!
 //! Workers get a cleared environment, `/` as their folder unless the kind says otherwise, and one
-//! socket; nothing of the settings, so no credentials. They end with the process that started them.
+//! socket. With a program they get what it may see: its `.env` and the options of plugins, which
+//! may be secrets, and nothing else of the settings. They end with the process that started them.
 
 mod answer;
 mod calls;
