@@ -2,7 +2,10 @@
 
 use std::{
     collections::VecDeque,
-    sync::{Arc, Mutex},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicUsize, Ordering},
+    },
 };
 
 use arc_swap::ArcSwapOption;
@@ -16,6 +19,8 @@ use crate::{affinity::BLOCKED, driver::EngineError};
 pub(super) struct Lane {
     worker: ArcSwapOption<Worker>,
     waiting: Mutex<VecDeque<Box<Job>>>,
+    /// Length of `waiting` when it was last let go.
+    depth: AtomicUsize,
     queue: usize,
 }
 
@@ -25,6 +30,7 @@ impl Lane {
         Self {
             worker: ArcSwapOption::empty(),
             waiting: Mutex::default(),
+            depth: AtomicUsize::new(0),
             queue,
         }
     }
@@ -63,7 +69,7 @@ impl Lane {
     }
 
     pub(super) fn queue_depth(&self) -> usize {
-        lock(&self.waiting).len()
+        self.depth.load(Ordering::Relaxed)
     }
 
     /// Calls that are here, in comparison to other lanes.
@@ -78,7 +84,15 @@ impl Lane {
 
     /// Gives a call to the worker, or lets it wait for one, or refuses it.
     pub(super) fn submit(&self, job: Box<Job>) {
-        // Held while the worker is asked, so that a place that becomes free is not missed.
+        let job = if self.queue_depth() == 0 {
+            match self.begin(job) {
+                Ok(()) => return,
+                Err(job) => job,
+            }
+        } else {
+            job
+        };
+        // Held while the worker is asked again, so that a place that becomes free is not missed.
         let mut waiting = lock(&self.waiting);
         let job = if waiting.is_empty() {
             match self.begin(job) {
@@ -91,6 +105,7 @@ impl Lane {
         // What was in a worker already had its place.
         if waiting.len() < self.queue || job.repeats > 0 {
             waiting.push_back(job);
+            self.told(&waiting);
         } else {
             drop(waiting);
             job.refuse(EngineError::Overloaded);
@@ -103,9 +118,10 @@ impl Lane {
         while let Some(job) = waiting.pop_front() {
             if let Err(job) = self.begin(job) {
                 waiting.push_front(job);
-                return;
+                break;
             }
         }
+        self.told(&waiting);
     }
 
     /// Refuses what is late, or waits for nobody.
@@ -114,20 +130,27 @@ impl Lane {
         let now = Instant::now();
         for _ in 0..waiting.len() {
             let Some(job) = waiting.pop_front() else {
-                return;
+                break;
             };
             match job.refusal(now) {
                 Some(error) => job.refuse(error),
                 None => waiting.push_back(job),
             }
         }
+        self.told(&waiting);
     }
 
     /// Refuses all that waits.
     pub(super) fn refuse_all(&self) {
-        for job in std::mem::take(&mut *lock(&self.waiting)) {
+        let mut waiting = lock(&self.waiting);
+        for job in std::mem::take(&mut *waiting) {
             job.refuse(EngineError::Crashed);
         }
+        self.told(&waiting);
+    }
+
+    fn told(&self, waiting: &VecDeque<Box<Job>>) {
+        self.depth.store(waiting.len(), Ordering::Relaxed);
     }
 
     fn begin(&self, job: Box<Job>) -> Result<(), Box<Job>> {
