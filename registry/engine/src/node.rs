@@ -203,16 +203,13 @@ impl NodeKind {
     /// The permissions of Node: the files of its modules are all that a worker may touch.
     fn permissions(&self) -> Vec<String> {
         let readable = &self.settings.readable;
-        let Some(switch) = self.node.permission_switch() else {
-            return Vec::new();
-        };
         if readable.iter().any(|path| path == "*") {
             return Vec::new();
         }
         let modules = self.settings.modules.join("node_modules");
         let folder = |path: &Path| format!("--allow-fs-read={}/*", path.display());
         let mut arguments = vec![
-            switch.to_owned(),
+            self.node.permission_switch().to_owned(),
             "--allow-worker".to_owned(),
             folder(&modules),
         ];

@@ -10,8 +10,8 @@ use std::{
 
 use tokio::{process::Command, time::timeout};
 
-/// Oldest Node that is used.
-const OLDEST: (u32, u32) = (18, 0);
+/// Oldest Node that is used: older ones have no permissions.
+const OLDEST: (u32, u32) = (20, 0);
 
 /// Longest wait for Node to tell its version.
 const ANSWER_WITHIN: Duration = Duration::from_secs(10);
@@ -33,7 +33,7 @@ pub enum FindError {
     #[error("`{0}` does not tell its version as Node does")]
     Unusable(String),
     /// It is too old.
-    #[error("`{path}` is Node {major}.{minor}, and 18 or newer is needed")]
+    #[error("`{path}` is Node {major}.{minor}, and 20 or newer is needed")]
     Old {
         /// Where it is.
         path: String,
@@ -66,12 +66,17 @@ impl Installation {
         };
         let answer = String::from_utf8_lossy(&output.stdout);
         let found = Self::parse(answer.trim()).ok_or_else(|| FindError::Unusable(name()))?;
-        let (major, minor) = found.version;
-        if found.version < OLDEST {
-            let path = found.path.display().to_string();
+        found.recent()
+    }
+
+    /// This, unless it is too old.
+    fn recent(self) -> Result<Self, FindError> {
+        let (major, minor) = self.version;
+        if self.version < OLDEST {
+            let path = self.path.display().to_string();
             return Err(FindError::Old { path, major, minor });
         }
-        Ok(found)
+        Ok(self)
     }
 
     /// `20.20.2 /usr/bin/node`.
@@ -94,12 +99,11 @@ impl Installation {
         format!("{}.{}", self.version.0, self.version.1)
     }
 
-    /// The argument that switches Node's permissions on, where it has them.
-    pub(super) fn permission_switch(&self) -> Option<&'static str> {
+    /// The argument that switches Node's permissions on.
+    pub(super) fn permission_switch(&self) -> &'static str {
         match self.version {
-            (22, 13..) | (23, 5..) | (24.., _) => Some("--permission"),
-            (20.., _) => Some("--experimental-permission"),
-            _ => None,
+            (22, 13..) | (23, 5..) | (24.., _) => "--permission",
+            _ => "--experimental-permission",
         }
     }
 }
@@ -125,11 +129,20 @@ mod tests {
     #[test]
     fn permissions_are_switched_on_by_the_name_of_the_time() {
         let switch = |version: &str| node(&format!("{version} /n")).permission_switch();
-        assert_eq!(switch("18.20.1"), None);
-        assert_eq!(switch("20.9.0"), Some("--experimental-permission"));
-        assert_eq!(switch("22.12.0"), Some("--experimental-permission"));
-        assert_eq!(switch("22.13.0"), Some("--permission"));
-        assert_eq!(switch("24.0.0"), Some("--permission"));
+        assert_eq!(switch("20.9.0"), "--experimental-permission");
+        assert_eq!(switch("22.12.0"), "--experimental-permission");
+        assert_eq!(switch("22.13.0"), "--permission");
+        assert_eq!(switch("24.0.0"), "--permission");
+    }
+
+    #[test]
+    fn node_without_permissions_is_refused() {
+        let old = node("18.20.8 /n").recent();
+        assert!(
+            matches!(old, Err(FindError::Old { major: 18, .. })),
+            "{old:?}"
+        );
+        assert!(node("20.0.0 /n").recent().is_ok());
     }
 
     #[tokio::test]
