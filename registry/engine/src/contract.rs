@@ -112,6 +112,7 @@ macro_rules! driver_contract {
         $crate::driver_contract!(@module sandbox, $driver, [
             globals_are_those_of_oc
             nothing_of_the_host_is_reachable
+            errors_lead_to_nothing_of_the_host
             prototypes_belong_to_one_program
             buffers_work
             urls_work

@@ -37,6 +37,15 @@ const IN_FLIGHT: usize = 64;
 /// Time after workers could not be started in which it is not tried again.
 const RETRY_AFTER: Duration = Duration::from_secs(5);
 
+/// What keeps a component that gets hold of an object of the worker's own realm from changing what
+/// others get there: its built-in objects are frozen, and there is no code from texts. The realms
+/// of components have both.
+const HARDENING: [&str; 3] = [
+    "--no-warnings",
+    "--frozen-intrinsics",
+    "--disallow-code-generation-from-strings",
+];
+
 /// Name in metrics and logs.
 const NAME: &str = "node";
 
@@ -233,12 +242,8 @@ impl WorkerKind for NodeKind {
         let mut command = self.executable.relay(self.node.path());
         command
             .arg(format!("--max-old-space-size={heap_mib}"))
-            .arg("--no-warnings")
+            .args(HARDENING)
             .args(self.permissions());
-        if settings.dependencies.is_empty() {
-            // Our own realm needs no code from texts; the realms of components may have it.
-            command.arg("--disallow-code-generation-from-strings");
-        }
         if settings.modules.is_dir() {
             command.current_dir(&settings.modules);
         }

@@ -92,6 +92,36 @@ async fn locales_are_there() {
     assert_eq!(model(&driver().await, &program).await, expected);
 }
 
+/// Errors that Node throws by itself into a realm come from another one.
+#[tokio::test]
+async fn what_node_throws_by_itself_is_frozen_and_makes_no_code() {
+    let program = providing(
+        "async () => {
+          const foreign = [];
+          const note = (error) => error instanceof Error || foreign.push(error);
+          const down = () => { try { down(); } catch {} try { new Error('a').stack; } catch (error) { note(error); } };
+          try { down(); } catch {}
+          await import('fs').catch(note);
+          const problems = [];
+          for (const error of foreign) {
+            for (let value = Object.getPrototypeOf(error); value !== null; value = Object.getPrototypeOf(value)) {
+              if (!Object.isFrozen(value) || !Object.isFrozen(value.constructor)) problems.push(String(value));
+            }
+            try { problems.push(error.constructor.constructor('return process')().version); } catch {}
+            for (const made of [error.constructor.prototype, Object.getPrototypeOf(error.constructor)]) {
+              try { made.toString = () => 'changed'; } catch {}
+              if (String(made) === 'changed') problems.push('changed');
+            }
+          }
+          return { met: foreign.length > 0, problems: [...new Set(problems)] };
+        }",
+    );
+    let expected = json!({ "met": true, "problems": [] });
+    assert_eq!(model(&driver().await, &program).await, expected);
+    let driver = with_modules(&["os"]).await;
+    assert_eq!(model(&driver, &program).await, expected);
+}
+
 #[tokio::test]
 async fn calls_that_wait_for_modules_are_told_apart() {
     let driver = with_modules(&["timers", "fs"]).await;

@@ -105,6 +105,79 @@ pub async fn nothing_of_the_host_is_reachable(driver: Tested) {
     assert_eq!(model(&driver, &program).await, expected);
 }
 
+/// Errors lead from one object to the next as far as any other value.
+pub async fn errors_lead_to_nothing_of_the_host(driver: Tested) {
+    let program = with_provider(
+        "const foreign = [];
+        // Looked at in the end: that itself needs room on the stack.
+        const caught = [];
+        function look([error, path]) {
+          let value = error;
+          while (value !== null && (typeof value === 'object' || typeof value === 'function')) {
+            const next = Object.getPrototypeOf(value);
+            if (next === null && value !== Object.prototype) return foreign.push(path + ' ' + error);
+            value = next;
+          }
+          const made = error.constructor.constructor('return [typeof process.kill, globalThis === this]')();
+          if (error.constructor.constructor !== Function || String(made) !== 'undefined,true') foreign.push(path);
+          for (const name of Reflect.ownKeys(error)) {
+            const member = error[name];
+            if (Object(member) === member && !(member instanceof Object)) foreign.push(path + '.' + String(name));
+          }
+        }
+        function attempt(path, work) {
+          try { work(); } catch (error) { caught.push([error, path]); }
+        }
+        // Works where the stack is full, each time a little higher up.
+        function full(path, work) {
+          let tries = 0;
+          const down = () => {
+            try {
+              down();
+            } catch (error) {
+              if (tries++ < 100) attempt(path + ' deep', work);
+              throw error;
+            }
+          };
+          attempt(path + ' full', down);
+        }
+        module.exports.data = async (context) => {
+          const works = {
+            timers: () => clearTimeout(setTimeout(() => {}, 1000)),
+            buffer: () => Buffer.from('61', 'hex').toString('base64'),
+            url: () => new URL('http://a.example/?a=b').searchParams.append('c', 'd'),
+            crypto: () => crypto.getRandomValues(new Uint8Array(4)),
+            header: () => context.setHeader('x-a', 'b'),
+            cookie: () => context.setCookie('a', 'b'),
+          };
+          for (const name of Object.keys(works)) full(name, works[name]);
+          attempt('many', () => { for (let i = 0; i < 20000; i++) clearTimeout(setTimeout(() => {}, 1000)); });
+          attempt('encoding', () => Buffer.from('a', 'nothing'));
+          attempt('length', () => Buffer.from('a').toString('hex').repeat(2 ** 30));
+          const { stringify } = JSON;
+          for (const value of [{}, Symbol('a'), 1, () => {}, [Symbol('a')], { get length() { throw new Error('l'); } }]) {
+            JSON.stringify = () => value;
+            attempt('cookie', () => context.setCookie('a', 'b'));
+            JSON.stringify = stringify;
+            String.prototype.toLowerCase = () => value;
+            attempt('header', () => context.setHeader('a', 'b'));
+          }
+          await context.renderComponent('broken').catch((error) => Object(error) === error && caught.push([error, 'nested']));
+          await fetch('https://refused.example/').catch((error) => caught.push([error, 'fetch'], [error.cause, 'cause']));
+          caught.forEach(look);
+          return { foreign: [...new Set(foreign)], caught: caught.length > 10 };
+        };",
+    );
+    let mut call = call(Entry::Data, &context(&json!({})));
+    call.limits.headers = 1_000;
+    call.limits.cpu_slice = std::time::Duration::from_secs(8);
+    let expected = json!({ "foreign": [], "caught": true });
+    assert_eq!(
+        model_of(execute(&driver, &Arc::new(program), call).await),
+        expected
+    );
+}
+
 pub async fn prototypes_belong_to_one_program(driver: Tested) {
     let polluting = providing(
         "(context, callback) => {

@@ -8,10 +8,12 @@ use serde_json::json;
 const BOOT: &str = include_str!("js/boot.js");
 
 /// The scripts of a worker, and those that it shares with the embedded engine.
-const SCRIPTS: [(&str, &str); 21] = [
+const SCRIPTS: [(&str, &str); 23] = [
     ("wire", include_str!("js/wire.js")),
     ("natives", include_str!("js/natives.js")),
     ("modules", include_str!("js/modules.js")),
+    ("boundary", include_str!("js/boundary.js")),
+    ("realms", include_str!("js/realms.js")),
     ("call", include_str!("js/call.js")),
     ("watch", include_str!("js/watch.js")),
     ("watcher", include_str!("js/watcher.js")),

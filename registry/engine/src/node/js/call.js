@@ -117,6 +117,7 @@
 
     setHeader(name, value) {
       if (this.overflow !== undefined) return;
+      if (typeof name !== 'string' || typeof value !== 'string') throw new TypeError('header is no text');
       this.#headerBytes += Buffer.byteLength(name) + Buffer.byteLength(value);
       this.headers.set(name, value);
       if (this.headers.size <= this.limits.headers && this.#headerBytes <= HEADER_BYTES_MAX) return;
@@ -139,7 +140,7 @@
       message: message === undefined ? undefined : shortened(message),
       stack: stack === undefined ? undefined : shortened(stack),
       original: original === undefined || original.length > ORIGINAL_LENGTH_MAX ? undefined : parsed(original),
-      status: status === 0 ? undefined : status,
+      status: typeof status === 'number' && status !== 0 && Number.isFinite(status) ? status : undefined,
     };
   }
 

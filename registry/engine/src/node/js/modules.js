@@ -39,5 +39,5 @@
   // Paths of this machine in a stack trace, shortened to what callers may know.
   const hidden = (text) => text.replaceAll(`${folder}${path.sep}`, '');
 
-  return { find, isRequiredBy, hidden };
+  return { areThere: allowed.size > 0, find, isRequiredBy, hidden };
 });

@@ -2,12 +2,10 @@
 (function (parts) {
   'use strict';
   const { require, script, natives, modules, wire, call: { providerError, shortened, parsed } } = parts;
+  const { newRealm, guarded, retold, evaluate, run } = parts.realms;
   const vm = require('vm');
-  const EMPTY = vm.constants?.DONT_CONTEXTIFY;
   const CONSOLE_LENGTH_MAX = 8 * 1024;
   const PLUGIN_ENVIRONMENT = { NODE_ENV: 'production' };
-  // What Node's realms have and the embedded engine's do not; OC has them too.
-  const MORE_GLOBALS = ['Intl', 'WebAssembly'];
   const packs = new Map();
 
   // The scripts of template packs are shared by all programs.
@@ -17,30 +15,28 @@
     return packs.get(key);
   }
 
-  function evaluate(realm, { origin, source }) {
-    let compiled;
-    try {
-      compiled = new vm.Script(source, { filename: origin });
-    } catch (error) {
-      // Node puts the place and the line before what is usual.
-      const [place] = String(error.stack).split('\n');
-      error.stack = `${error}\n    at ${place}`;
-      throw error;
-    }
-    return compiled.runInContext(realm.context, { displayErrors: false });
-  }
-
   // Frames of ours and of Node tell nobody anything, and paths of this machine are nobody's business.
   function frames(stack) {
     const kept = stack.split('\n').filter((line) => !/^\s+at (?:.*\()?(?:ochre:|\[eval|node:)/.test(line));
     return modules.hidden(kept.join('\n'));
   }
 
-  function newRealm() {
-    const context = EMPTY === undefined ? vm.createContext() : vm.createContext(EMPTY);
-    script('realm').runInContext(context)(MORE_GLOBALS);
-    const tools = vm.runInContext('({ parse: JSON.parse, bytes: (length) => new Uint8Array(length), Promise })', context);
-    return { context, ...tools };
+  const objectOf = (value) => (typeof value === 'object' && value !== null && !Array.isArray(value) ? value : {});
+  const nested = ({ name, version, parameters, headers, ip }) => ({
+    name: `${name}`,
+    version: `${version}`,
+    parameters: objectOf(parameters),
+    headers: objectOf(headers),
+    ip: typeof ip === 'string' ? ip : null,
+  });
+
+  // Errors of components may not like to be read.
+  function told(error) {
+    try {
+      return String(error);
+    } catch {
+      return 'script failed';
+    }
   }
 
   class Release {
@@ -108,7 +104,7 @@
     caught(call, error, isThrown, promise) {
       const isPlugins = this.#plugins !== undefined && promise instanceof this.#plugins.Promise;
       const side = isPlugins ? this.#plugins : this.#provider;
-      if (side !== undefined) this.#enter(call, () => side.caught(call.id, error, isThrown));
+      if (side !== undefined) this.#enter(call, () => side.caught(call.id, retold(side, error), isThrown));
       else this.#tools.fail(call, { kind: 'provider', detail: { message: 'script failed' } });
       this.settled(call);
     }
@@ -118,9 +114,10 @@
         try {
           work();
         } catch (error) {
+          const provider = this.#provider;
           // Ours, or of a realm that could not be made.
-          if (this.#provider === undefined) this.#tools.fail(call, { kind: 'provider', detail: { message: String(error) } });
-          else this.#provider.caught(call.id, error, true);
+          if (provider === undefined) this.#tools.fail(call, { kind: 'provider', detail: { message: told(error) } });
+          else provider.caught(call.id, retold(provider, error), true);
         }
       });
     }
@@ -148,7 +145,7 @@
       try {
         model = this.#view.parse(input);
       } catch (error) {
-        this.#view.fail(call.id, error);
+        this.#view.fail(call.id, retold(this.#view, error));
         return;
       }
       this.#view.render(call.id, call.renderId, model);
@@ -165,13 +162,13 @@
       if (this.#plugins !== undefined || plugins === undefined || !provider.source.includes('plugins')) return true;
       const { side, host } = this.#newSide(plugins.map((plugin) => plugin.script.source));
       host.plugin = (index) => evaluate(side, plugins[index].script);
-      this.#bootstrap(side, host, { environment: PLUGIN_ENVIRONMENT, first: 1 });
+      const own = this.#bootstrap(side, host, { environment: PLUGIN_ENVIRONMENT, first: 1 });
       const list = side.parse(JSON.stringify(plugins.map(({ script: _, ...rest }) => rest)));
-      const port = script('port').runInContext(side.context)();
+      const port = run(script('port'), side.context)();
       try {
-        side.peer = script('plugins').runInContext(side.context)(host, port, list);
+        side.peer = run(script('plugins'), side.context)(own, port, list);
       } catch (error) {
-        side.broken(call.id, error);
+        side.broken(call.id, retold(side, error));
         return false;
       }
       this.#plugins = side;
@@ -191,7 +188,7 @@
         evaluate(side, provider);
         side.loaded();
       } catch (error) {
-        side.broken(call.id, error);
+        side.broken(call.id, retold(side, error));
         return false;
       }
       this.#provider = side;
@@ -207,7 +204,9 @@
     #bootstrap(side, host, { environment, first }) {
       host.environment = JSON.stringify(environment);
       host.first = first;
-      Object.assign(side, script('provider').runInContext(side.context)(host));
+      const own = guarded(side, host);
+      Object.assign(side, run(script('provider'), side.context)(own));
+      return own;
     }
 
     // Starts a call that waited for the plugins.
@@ -241,16 +240,16 @@
       if (this.#view !== undefined) return true;
       const realm = newRealm();
       const { key, pack, script: view } = this.#program.view;
-      const entries = script('view').runInContext(realm.context)(this.#viewHost());
+      const entries = run(script('view'), realm.context)(guarded(realm, this.#viewHost()));
       try {
         for (const { module, script: runtime } of pack.runtimes) {
-          entries.define(module, packScript(runtime).runInContext(realm.context));
+          entries.define(module, run(packScript(runtime), realm.context));
         }
-        entries.prepare(packScript(pack.adapter).runInContext(realm.context));
+        entries.prepare(run(packScript(pack.adapter), realm.context));
         evaluate(realm, view);
         entries.link(key);
       } catch (error) {
-        entries.fail(call.id, error);
+        entries.fail(call.id, retold(realm, error));
         return false;
       }
       this.#view = { ...realm, ...entries };
@@ -284,7 +283,7 @@
         current: () => this.#tools.current()?.id ?? 0,
         prelude: (name) => {
           if (needsModules && Object.hasOwn(natives.own, name)) return natives.own[name];
-          return script(name).runInContext(side.context);
+          return run(script(name), side.context);
         },
         require: (name) => modules.find(name),
         answer: (id, model) => answer(this.#calls.get(id), 'model', model),
@@ -308,7 +307,7 @@
         cookie: (id, name, value, options) => this.#calls.get(id)?.setCookie(name, value, options),
         console: (level, line) => {
           const call = this.#tools.current();
-          if (call !== undefined) tell(call, { kind: 'console', call: call.id, level, line: line.slice(0, CONSOLE_LENGTH_MAX) });
+          if (call !== undefined && typeof line === 'string') tell(call, { kind: 'console', call: call.id, level, line: line.slice(0, CONSOLE_LENGTH_MAX) });
         },
         timer: (id, milliseconds) => this.#setTimer(side, id, milliseconds),
         clearTimer: (id) => this.#clearTimer(id),
@@ -319,9 +318,10 @@
 
     #askRender(request, items) {
       const call = this.#tools.current();
-      if (call === undefined || wire.isDeep(items) || !call.mayHandOver(items.length) || !call.mayOpen()) return false;
-      const header = `{"kind":"render","call":${call.id},"items":${wire.wellFormed(items)}}`;
-      this.#tools.ask(call, request, header);
+      if (call === undefined || typeof items !== 'string' || wire.isDeep(items) || !call.mayHandOver(items.length) || !call.mayOpen()) return false;
+      // Read and written again: the program may have replaced what writes JSON there.
+      const header = { kind: 'render', call: call.id, items: JSON.parse(items).map(nested) };
+      this.#tools.ask(call, request, wire.json(header));
       return true;
     }
 
@@ -380,9 +380,17 @@
           clearTimeout(timer.timeout);
           this.#timers.delete(id);
         }
-        this.#provider?.forget(call.id);
+        this.#forgetInside(call);
       }
       this.#tools.ended(call);
+    }
+
+    #forgetInside(call) {
+      try {
+        this.#provider?.forget(call.id);
+      } catch {
+        // what it keeps goes with its realm
+      }
     }
   }
 

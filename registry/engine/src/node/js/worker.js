@@ -33,8 +33,8 @@
 
   function flushSoon() {
     if (flushing) return;
-    flushing = true;
     setImmediate(flush);
+    flushing = true;
   }
 
   // One write for everything that came up since the last one.
@@ -204,7 +204,9 @@
   function caught(error, isThrown, promise) {
     const call = current.getStore();
     if (call !== undefined) call.release.caught(call, error, isThrown, promise);
-    else process.stderr.write(`error of no call: ${error?.stack ?? error}\n`);
+    // Writing the stack of a component's error would run its code with what is ours.
+    else if (error instanceof Error) process.stderr.write(`error of no call: ${error.stack}\n`);
+    else process.stderr.write('error of no call, of a component\n');
   }
 
   function run() {
