@@ -92,10 +92,11 @@ async fn node(settings: &EngineSettings) -> Result<Option<Arc<dyn Driver>>, Star
     let driver = NodeDriver::new(node, executable, settings.node_driver()?, Handle::current());
     if settings.must_use_node() {
         driver.start().await.map_err(StartError::Node)?;
-    } else if !settings.dependencies.is_empty() {
+    }
+    if !settings.dependencies.is_empty() {
         let driver = driver.clone();
         tokio::spawn(async move {
-            if let Err(error) = driver.start().await {
+            if let Err(error) = driver.start_with_modules().await {
                 tracing::error!(error = %Chain(&error), "Node workers could not be started");
             }
         });

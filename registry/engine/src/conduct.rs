@@ -2,7 +2,7 @@
 
 use std::{
     sync::{
-        Arc, LazyLock,
+        Arc, LazyLock, OnceLock,
         atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering},
     },
     time::{Duration, Instant},
@@ -45,6 +45,8 @@ pub struct Conduct {
     has_probe: AtomicBool,
     /// Which driver executes the program, when there are several.
     pub(crate) placement: Placement,
+    /// Whether Node executes it where modules can be required, once that was decided.
+    pub(crate) needs_modules: OnceLock<bool>,
 }
 
 /// Leave for one call of a program.

@@ -4,8 +4,13 @@
 //! [`NodeDriver`] runs workers of a [`WorkerPool`]. The scripts in `node/js` are given to Node as
 //! its program (`boot.js` starts the others); they make a realm for each provider and each view
 //! and run in them the same scripts as the embedded engine (`quickjs/js`), so that components see
-//! the same things. A realm is no boundary for who means harm: what holds is that a worker has a
-//! cleared environment, no credentials of the registry and, where Node can, no files but those of its modules.
+//! the same things. No object of the worker's own realm gets into theirs (`realms.js`), and what
+//! Node itself lets in leads to nothing that can be changed.
+//!
+//! Modules are objects of the worker's own realm. Programs that require them are executed in
+//! workers of their own (`Modules`), so that what they do there is seen by each other alone. All
+//! workers have a cleared environment, no credentials of the registry, and no files but those of
+//! their modules.
 
 mod installation;
 mod modules;
@@ -29,6 +34,7 @@ pub use self::{
 use crate::{
     driver::{Call, Driver, DriverHealth, EngineError, Limits, Outcome, Program},
     pool::{PoolError, PoolSettings, WorkerExecutable, WorkerKind, WorkerPool},
+    router::needs_modules,
 };
 
 /// Calls that one worker has at a time, those that wait for the registry included.
@@ -40,8 +46,7 @@ const RETRY_AFTER: Duration = Duration::from_secs(5);
 /// What keeps a component that gets hold of an object of the worker's own realm from changing what
 /// others get there: its built-in objects are frozen, and there is no code from texts. The realms
 /// of components have both.
-const HARDENING: [&str; 3] = [
-    "--no-warnings",
+const HARDENING: [&str; 2] = [
     "--frozen-intrinsics",
     "--disallow-code-generation-from-strings",
 ];
@@ -65,6 +70,9 @@ pub struct NodeSettings {
     /// Further files and folders that modules may read; `*` for all, and to write and start
     /// processes too.
     pub readable: Vec<String>,
+    /// Whether built-in objects are frozen, and texts make no code, where modules are required;
+    /// where they are not it is always so.
+    pub hardened: bool,
     /// Limits of programs that are made ready without a call.
     pub limits: Limits,
 }
@@ -72,12 +80,15 @@ pub struct NodeSettings {
 /// Executes programs in Node processes, which are started with the first program.
 #[derive(Clone, Debug)]
 pub struct NodeDriver {
-    shared: Arc<Shared>,
+    contained: Arc<Workers>,
+    /// For programs that require modules, if any may be required.
+    open: Option<Arc<Workers>>,
     runtime: Handle,
 }
 
+/// The workers of one kind.
 #[derive(Debug)]
-struct Shared {
+struct Workers {
     kind: Arc<NodeKind>,
     pool_settings: PoolSettings,
     pool: OnceCell<WorkerPool>,
@@ -91,6 +102,16 @@ struct NodeKind {
     node: Installation,
     executable: WorkerExecutable,
     settings: NodeSettings,
+    modules: Modules,
+}
+
+/// Whether the programs of a worker may require modules.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Modules {
+    /// None, so that they have nothing of the worker's own realm.
+    None,
+    /// Those that the operator listed.
+    Listed,
 }
 
 // === impl NodeDriver ===
@@ -105,52 +126,80 @@ impl NodeDriver {
         settings: NodeSettings,
         runtime: Handle,
     ) -> Self {
-        let pool_settings = PoolSettings {
-            workers: settings.workers,
-            in_flight: IN_FLIGHT,
-            queue: settings.queue,
-            memory_bytes: settings.memory_bytes,
-            limits: settings.limits,
+        let workers = |modules| {
+            Arc::new(Workers::new(NodeKind {
+                node: node.clone(),
+                executable: executable.clone(),
+                settings: settings.clone(),
+                modules,
+            }))
         };
-        let kind = Arc::new(NodeKind {
-            node,
-            executable,
-            settings,
-        });
-        let shared = Arc::new(Shared {
-            kind,
-            pool_settings,
-            pool: OnceCell::new(),
-            failed: Mutex::default(),
-        });
-        Self { shared, runtime }
+        Self {
+            contained: workers(Modules::None),
+            open: (!settings.dependencies.is_empty()).then(|| workers(Modules::Listed)),
+            runtime,
+        }
     }
 
-    /// Starts the workers, unless they run, and waits until they are ready.
+    /// Starts the workers of programs that require no modules, unless they run, and waits until
+    /// they are ready.
     ///
     /// # Errors
     ///
     /// [`PoolError`].
     pub async fn start(&self) -> Result<(), PoolError> {
-        let shared = Arc::clone(&self.shared);
+        self.start_workers(&self.contained).await
+    }
+
+    /// As [`NodeDriver::start`], for programs that require modules, if any may be required.
+    ///
+    /// # Errors
+    ///
+    /// [`PoolError`].
+    pub async fn start_with_modules(&self) -> Result<(), PoolError> {
+        match &self.open {
+            Some(workers) => self.start_workers(workers).await,
+            None => Ok(()),
+        }
+    }
+
+    async fn start_workers(&self, workers: &Arc<Workers>) -> Result<(), PoolError> {
+        let workers = Arc::clone(workers);
         // A task of its own: a caller that goes away must not end what others wait for.
         let starting = self
             .runtime
-            .spawn(async move { shared.start().await.map(drop) });
+            .spawn(async move { workers.start().await.map(drop) });
         starting.await.unwrap_or(Err(PoolError::NotReady))
     }
 
-    /// The workers, within the time that a call has.
-    async fn pool(&self, within: Duration) -> Result<&WorkerPool, EngineError> {
-        if let Some(pool) = self.shared.pool.get() {
+    /// The workers that execute `program`.
+    fn workers_of(&self, program: &Program) -> &Arc<Workers> {
+        let Some(open) = &self.open else {
+            return &self.contained;
+        };
+        let needs_modules = program.conduct.needs_modules.get_or_init(|| {
+            let dependencies = &open.kind.settings.dependencies;
+            needs_modules(program, dependencies)
+        });
+        if *needs_modules {
+            open
+        } else {
+            &self.contained
+        }
+    }
+
+    /// The workers that execute `program`, within the time that a call has.
+    async fn pool(&self, program: &Program, within: Duration) -> Result<&WorkerPool, EngineError> {
+        let workers = self.workers_of(program);
+        if let Some(pool) = workers.pool.get() {
             return Ok(pool);
         }
-        if self.shared.has_just_failed() {
+        if workers.has_just_failed() {
             return Err(EngineError::Crashed);
         }
-        let started = timeout(within, self.start()).await;
+        let started = timeout(within, self.start_workers(workers)).await;
         match started {
-            Ok(Ok(())) => self.shared.pool.get().ok_or(EngineError::Crashed),
+            Ok(Ok(())) => workers.pool.get().ok_or(EngineError::Crashed),
             Ok(Err(error)) => {
                 let error = &error as &dyn std::error::Error;
                 tracing::error!(error, "Node workers could not be started");
@@ -168,24 +217,48 @@ impl Driver for NodeDriver {
     }
 
     async fn warm(&self, program: &Arc<Program>) -> Result<(), EngineError> {
-        let within = self.shared.pool_settings.limits.deadline;
-        self.pool(within).await?.warm(program).await
+        let within = self.contained.pool_settings.limits.deadline;
+        self.pool(program, within).await?.warm(program).await
     }
 
     async fn call(&self, program: &Arc<Program>, call: Call) -> Result<Outcome, EngineError> {
-        let pool = self.pool(call.limits.deadline).await?;
+        let pool = self.pool(program, call.limits.deadline).await?;
         pool.call(program, call).await
     }
 
     fn health(&self) -> DriverHealth {
-        let pool = self.shared.pool.get();
-        pool.map(WorkerPool::health).unwrap_or_default()
+        let workers = [Some(&self.contained), self.open.as_ref()];
+        let pools = workers.into_iter().flatten();
+        let healths = pools.filter_map(|workers| workers.pool.get().map(WorkerPool::health));
+        healths.fold(DriverHealth::default(), |sum, health| DriverHealth {
+            queue_depth: sum.queue_depth + health.queue_depth,
+            abandoned: sum.abandoned + health.abandoned,
+            restarts: sum.restarts + health.restarts,
+            is_exhausted: sum.is_exhausted || health.is_exhausted,
+        })
     }
 }
 
-// === impl Shared ===
+// === impl Workers ===
 
-impl Shared {
+impl Workers {
+    fn new(kind: NodeKind) -> Self {
+        let settings = &kind.settings;
+        let pool_settings = PoolSettings {
+            workers: settings.workers,
+            in_flight: IN_FLIGHT,
+            queue: settings.queue,
+            memory_bytes: settings.memory_bytes,
+            limits: settings.limits,
+        };
+        Self {
+            kind: Arc::new(kind),
+            pool_settings,
+            pool: OnceCell::new(),
+            failed: Mutex::default(),
+        }
+    }
+
     async fn start(&self) -> Result<&WorkerPool, PoolError> {
         let kind = Arc::clone(&self.kind);
         let start = || WorkerPool::start(kind, self.pool_settings);
@@ -211,17 +284,20 @@ impl Shared {
 impl NodeKind {
     /// The permissions of Node: the files of its modules are all that a worker may touch.
     fn permissions(&self) -> Vec<String> {
+        let mut arguments = vec![
+            self.node.permission_switch().to_owned(),
+            "--allow-worker".to_owned(),
+        ];
+        if self.modules == Modules::None {
+            return arguments;
+        }
         let readable = &self.settings.readable;
         if readable.iter().any(|path| path == "*") {
             return Vec::new();
         }
         let modules = self.settings.modules.join("node_modules");
         let folder = |path: &Path| format!("--allow-fs-read={}/*", path.display());
-        let mut arguments = vec![
-            self.node.permission_switch().to_owned(),
-            "--allow-worker".to_owned(),
-            folder(&modules),
-        ];
+        arguments.push(folder(&modules));
         let further = readable
             .iter()
             .map(|path| format!("--allow-fs-read={path}"));
@@ -242,21 +318,26 @@ impl WorkerKind for NodeKind {
         let mut command = self.executable.relay(self.node.path());
         command
             .arg(format!("--max-old-space-size={heap_mib}"))
-            .args(HARDENING)
+            .arg("--no-warnings")
             .args(self.permissions());
+        if self.modules == Modules::None || settings.hardened {
+            command.args(HARDENING);
+        }
         if settings.modules.is_dir() {
             command.current_dir(&settings.modules);
         }
-        command.arg("-e").arg(scripts::program(
-            &settings.modules,
-            &settings.dependencies,
-            settings.memory_bytes,
-        ));
+        let none = BTreeSet::new();
+        let dependencies = match self.modules {
+            Modules::None => &none,
+            Modules::Listed => &settings.dependencies,
+        };
+        let program = scripts::program(&settings.modules, dependencies, settings.memory_bytes);
+        command.arg("-e").arg(program);
         command
     }
 
     fn is_contained(&self) -> bool {
         // Modules may talk to anyone.
-        self.settings.dependencies.is_empty()
+        self.modules == Modules::None
     }
 }

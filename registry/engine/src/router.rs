@@ -15,8 +15,8 @@ use std::{
 
 use async_trait::async_trait;
 
-pub(crate) use self::placement::Placement;
 use self::{needs::Need, placement::Place};
+pub(crate) use self::{needs::needs_modules, placement::Placement};
 use crate::driver::{Call, Driver, DriverHealth, EngineError, Outcome, Program};
 
 /// Where programs are executed.

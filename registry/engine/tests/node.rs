@@ -27,6 +27,7 @@ fn settings() -> NodeSettings {
         modules: PathBuf::from("/nowhere"),
         dependencies: BTreeSet::new(),
         readable: Vec::new(),
+        hardened: true,
         limits: Limits::default(),
     }
 }
@@ -35,6 +36,7 @@ async fn started(settings: NodeSettings) -> Tested {
     let node = Installation::find(None).await.unwrap();
     let driver = NodeDriver::new(node, executable(), settings, Handle::current());
     driver.start().await.unwrap();
+    driver.start_with_modules().await.unwrap();
     Arc::new(driver)
 }
 
@@ -95,8 +97,7 @@ async fn locales_are_there() {
 /// Errors that Node throws by itself into a realm come from another one.
 #[tokio::test]
 async fn what_node_throws_by_itself_is_frozen_and_makes_no_code() {
-    let program = providing(
-        "async () => {
+    let function = "async () => {
           const foreign = [];
           const note = (error) => error instanceof Error || foreign.push(error);
           const down = () => { try { down(); } catch {} try { new Error('a').stack; } catch (error) { note(error); } };
@@ -114,12 +115,64 @@ async fn what_node_throws_by_itself_is_frozen_and_makes_no_code() {
             }
           }
           return { met: foreign.length > 0, problems: [...new Set(problems)] };
+        }";
+    let expected = json!({ "met": true, "problems": [] });
+    assert_eq!(model(&driver().await, &providing(function)).await, expected);
+    let driver = with_modules(&["os"]).await;
+    let program = providing(&format!("require('os') && ({function})"));
+    assert_eq!(model(&driver, &program).await, expected);
+}
+
+#[tokio::test]
+async fn modules_are_out_of_reach_of_programs_that_require_none() {
+    let driver = with_modules(&["events"]).await;
+    let requiring = providing(
+        "(context, callback) => {
+          const events = require('events');
+          events.changed = true;
+          callback(null, {
+            worker: events.constructor.constructor === Function, changed: require('events').changed,
+          });
         }",
     );
-    let expected = json!({ "met": true, "problems": [] });
-    assert_eq!(model(&driver().await, &program).await, expected);
-    let driver = with_modules(&["os"]).await;
-    assert_eq!(model(&driver, &program).await, expected);
+    let expected = json!({ "worker": false, "changed": true });
+    assert_eq!(model(&driver, &requiring).await, expected);
+
+    // Asks for a module in a way that is not seen.
+    let hidden = providing(
+        "(context, callback) => {
+          try { globalThis['req' + 'uire']('events'); } catch (error) { return callback(null, { code: error.code }); }
+          callback(null, { code: 'none' });
+        }",
+    );
+    let expected = json!({ "code": "DEPENDENCY_MISSING_FROM_REGISTRY" });
+    assert_eq!(model(&driver, &hidden).await, expected);
+}
+
+#[tokio::test]
+async fn modules_make_code_only_where_the_operator_says_so() {
+    let program = || {
+        providing(
+            "(context, callback) => {
+              let made = 'nothing';
+              try { made = require('events').constructor('return typeof process')(); } catch {}
+              const list = require('util').types.constructor.values({});
+              callback(null, { made, frozen: Object.isFrozen(Object.getPrototypeOf(list)) });
+            }",
+        )
+    };
+    let hardened = with_modules(&["events", "util"]).await;
+    let expected = json!({ "made": "nothing", "frozen": true });
+    assert_eq!(model(&hardened, &program()).await, expected);
+
+    let soft = started(NodeSettings {
+        hardened: false,
+        dependencies: ["events", "util"].map(str::to_owned).into(),
+        ..settings()
+    })
+    .await;
+    let expected = json!({ "made": "object", "frozen": false });
+    assert_eq!(model(&soft, &program()).await, expected);
 }
 
 #[tokio::test]

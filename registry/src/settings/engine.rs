@@ -120,6 +120,7 @@ impl EngineSettings {
             modules: std::path::absolute(&settings.modules)?,
             dependencies: self.dependencies.iter().cloned().collect(),
             readable: settings.readable.clone(),
+            hardened: settings.hardened,
             limits: self.call_limits(),
         })
     }

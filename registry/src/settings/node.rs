@@ -36,6 +36,9 @@ pub struct NodeSettings {
     /// Files and folders (`/etc/ssl/*`) beside the packages that modules may read; `*` lifts all
     /// of Node's permissions.
     pub readable: Vec<String>,
+    /// Whether workers of components that require modules have frozen built-in objects and make no
+    /// code from texts.
+    pub hardened: bool,
 }
 
 // === impl DriverChoice ===
@@ -61,6 +64,7 @@ impl Default for NodeSettings {
             memory: ByteSize::mib(512),
             modules: PathBuf::from("."),
             readable: Vec::new(),
+            hardened: true,
         }
     }
 }

@@ -34,13 +34,10 @@ pub(super) enum Need {
 
 /// Why `program` needs Node, if it does. `dependencies`: what components may require.
 pub(super) fn of(program: &Program, dependencies: &BTreeSet<String>) -> Option<Need> {
-    let provider = program.provider.as_ref().map(|script| &*script.source);
-    let plugins = program.plugins.iter().map(|plugin| &*plugin.script.source);
-    let plugins = plugins.filter(|_| provider.is_some_and(|source| source.contains("plugins")));
-    let mut sources = provider.into_iter().chain(plugins);
-    if sources.any(|source| requires_one_of(source, dependencies)) {
+    if needs_modules(program, dependencies) {
         return Some(Need::Module);
     }
+    let provider = program.provider.as_ref().map(|script| &*script.source);
     let view = program.view.as_ref().map(|view| &*view.script.source);
     if provider.into_iter().chain(view).any(uses_node_global) {
         return Some(Need::Global);
@@ -48,6 +45,15 @@ pub(super) fn of(program: &Program, dependencies: &BTreeSet<String>) -> Option<N
     let template = program.view.as_ref().map(|view| &*view.pack.template_type);
     let is_heavy = template.is_some_and(|template| HEAVY_TEMPLATES.contains(&template));
     is_heavy.then_some(Need::Template)
+}
+
+/// Whether `program`, or a plugin that it may use, may require one of `dependencies`.
+pub(crate) fn needs_modules(program: &Program, dependencies: &BTreeSet<String>) -> bool {
+    let provider = program.provider.as_ref().map(|script| &*script.source);
+    let plugins = program.plugins.iter().map(|plugin| &*plugin.script.source);
+    let plugins = plugins.filter(|_| provider.is_some_and(|source| source.contains("plugins")));
+    let mut sources = provider.into_iter().chain(plugins);
+    sources.any(|source| requires_one_of(source, dependencies))
 }
 
 /// The package of a required path: `@scope/name/file` -> `@scope/name`, `fs/promises` -> `fs`.
