@@ -4,7 +4,9 @@
 use std::{collections::BTreeSet, fs, path::PathBuf, sync::Arc, time::Duration};
 
 use ochre_engine::{
-    contract::fixture::{Tested, call, context, execute, failure_of, model, outcome, providing},
+    contract::fixture::{
+        Tested, call, context, execute, failure_of, model, model_of, outcome, providing,
+    },
     driver::{Driver, EngineError, Entry, Failure, Limits},
     node::{Installation, NodeDriver, NodeSettings},
     pool::WorkerExecutable,
@@ -241,6 +243,29 @@ async fn stacks_hold_no_path_of_the_modules() {
     let stack = error.stack.unwrap();
     assert!(stack.contains("node_modules/throws/index.js"), "{stack}");
     assert!(!stack.contains("ochre-modules"), "{stack}");
+}
+
+#[tokio::test]
+async fn what_programs_keep_does_not_end_their_worker() {
+    let driver = driver().await;
+    let keeping = |name: u32| {
+        providing(&format!(
+            "(context, callback) => {{
+              globalThis.kept ??= [];
+              kept.push(Array.from({{ length: context.params.kept }}, (_, at) => at + {name}.5));
+              callback(null, {{ calls: kept.length }});
+            }}"
+        ))
+    };
+    let programs: Vec<_> = (0..60).map(keeping).collect();
+    // Loaded while they hold nothing, and growing with their calls: 16 MiB each.
+    for kept in [1, 2 * 1024 * 1024] {
+        for program in &programs {
+            let model = model_of(outcome(&driver, program, json!({ "kept": kept })).await);
+            assert!(model["calls"].is_u64(), "{model}");
+        }
+    }
+    assert_eq!(driver.health().restarts, 0);
 }
 
 #[tokio::test]

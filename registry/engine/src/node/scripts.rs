@@ -8,7 +8,7 @@ use serde_json::json;
 const BOOT: &str = include_str!("js/boot.js");
 
 /// The scripts of a worker, and those that it shares with the embedded engine.
-const SCRIPTS: [(&str, &str); 23] = [
+const SCRIPTS: [(&str, &str); 24] = [
     ("wire", include_str!("js/wire.js")),
     ("natives", include_str!("js/natives.js")),
     ("modules", include_str!("js/modules.js")),
@@ -16,6 +16,7 @@ const SCRIPTS: [(&str, &str); 23] = [
     ("realms", include_str!("js/realms.js")),
     ("call", include_str!("js/call.js")),
     ("watch", include_str!("js/watch.js")),
+    ("memory", include_str!("js/memory.js")),
     ("watcher", include_str!("js/watcher.js")),
     ("release", include_str!("js/release.js")),
     ("worker", include_str!("js/worker.js")),

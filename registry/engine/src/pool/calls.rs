@@ -79,6 +79,8 @@ pub(super) struct Calls {
     pub(super) programs: Programs,
     pub(super) run: Option<Run>,
     pub(super) verdict: Option<Verdict>,
+    /// Whether the worker held too much memory when it was looked at last.
+    pub(super) is_full: bool,
     pub(super) is_closed: bool,
 }
 

@@ -166,11 +166,13 @@ impl Worker {
             Some((run.call, failure(&run.limits)))
         };
         let timeout = |limits: &Limits| Failure::Timeout(limits.cpu_slice.min(limits.deadline));
-        if self.process.resident_bytes() > Some(memory_bytes) {
-            return Some(Verdict::new(
-                "it held too much memory",
-                blamed(|_| Failure::Memory),
-            ));
+        let was_full = calls.is_full;
+        calls.is_full = self.process.resident_bytes() > Some(memory_bytes);
+        // A short run may only have come upon what others left: it is looked at once more.
+        let is_short = calls.run.is_some_and(|run| now < run.since + PERIOD);
+        if calls.is_full && (was_full || !is_short) {
+            let blamed = blamed(|_| Failure::Memory).filter(|_| !is_short);
+            return Some(Verdict::new("it held too much memory", blamed));
         }
         if !self.is_ready() && self.launched + START_MAX < now {
             return Some(Verdict::new("it did not become ready", None));

@@ -11,7 +11,7 @@
     return compiled.get(name);
   };
   const parts = { require, settings, script, source: (name) => scripts[name] };
-  for (const name of ['wire', 'natives', 'modules', 'realms', 'call', 'watch', 'release', 'worker']) {
+  for (const name of ['wire', 'natives', 'modules', 'realms', 'call', 'watch', 'memory', 'release', 'worker']) {
     parts[name] = script(name).runInThisContext()(parts);
   }
   parts.worker.run();

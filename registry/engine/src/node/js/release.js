@@ -39,7 +39,11 @@
     }
   }
 
+  let uses = 0;
+
   class Release {
+    // Counts up over all programs.
+    lastUsed = 0;
     #program;
     #tools;
     #plugins = undefined;
@@ -59,6 +63,10 @@
       return this.#calls.size === 0;
     }
 
+    get isLoaded() {
+      return this.#provider !== undefined || this.#view !== undefined;
+    }
+
     // Drops the realms; the next call makes them again.
     unload() {
       this.#plugins = undefined;
@@ -68,6 +76,7 @@
     }
 
     begin(call, input, envelope) {
+      this.lastUsed = ++uses;
       this.#calls.set(call.id, call);
       call.handed = [input, envelope];
       this.#enter(call, () => this.#start(call));

@@ -1,17 +1,14 @@
 // A worker process of the registry: takes calls from the socket, runs them, answers.
 (function (parts) {
   'use strict';
-  const { require, wire, watch, call: { Call }, release: { Release } } = parts;
+  const { require, wire, watch, memory, call: { Call }, release: { Release } } = parts;
   const { AsyncLocalStorage } = require('async_hooks');
   const { Buffer } = require('buffer');
   const net = require('net');
   const process = require('process');
-  const v8 = require('v8');
   const { KINDS, Reader, frame, json } = wire;
   const SOCKET = 0;
   const PROTOCOL = 1;
-  // Part of the heap above which the realms of idle programs are dropped.
-  const HEAP_SHARE = 0.6;
   const current = new AsyncLocalStorage();
   const programs = new Map();
   const calls = new Map();
@@ -43,6 +40,11 @@
     running?.left();
     running = undefined;
     if (watch.pauses()) out.push(frame(KINDS.paused, 0, ''));
+    write();
+    memory.tidy(programs.values());
+  }
+
+  function write() {
     if (out.length === 0) return;
     const bytes = out.length === 1 ? out[0] : Buffer.concat(out);
     out = [];
@@ -123,8 +125,6 @@
 
   function load({ id, header }) {
     programs.set(id, new Release(JSON.parse(header), tools));
-    const { used_heap_size: used, heap_size_limit: limit } = v8.getHeapStatistics();
-    if (used > HEAP_SHARE * limit) for (const release of programs.values()) if (release.isIdle) release.unload();
   }
 
   function begin({ id, header, bytes }) {
