@@ -2,6 +2,7 @@
 
 use std::{fmt, sync::Arc, time::Duration};
 
+use percent_encoding::percent_decode_str;
 use reqwest::{Method, RequestBuilder, redirect};
 use rustls::crypto::{CryptoProvider, ring};
 use url::Url;
@@ -28,6 +29,8 @@ const USER_AGENT: &str = concat!(
 pub struct Client {
     http: reqwest::Client,
     registry: Url,
+    /// User and password of the registry's URL, without which it is kept.
+    login: Option<Credentials>,
     options: Arc<ClientOptions>,
     budget: Budget,
 }
@@ -69,7 +72,7 @@ pub enum Credentials {
 /// Why a client could not be made.
 #[derive(Debug, thiserror::Error)]
 pub enum ClientError {
-    /// The text is no absolute `http` or `https` URL.
+    /// The text, shown without a user in it, is no absolute `http` or `https` URL.
     #[error("`{0}` is no URL of a registry")]
     RegistryUrl(String),
     /// The HTTP client refused its options, or the system's root certificates are unreadable.
@@ -77,20 +80,49 @@ pub enum ClientError {
     Http(#[source] reqwest::Error),
 }
 
+/// Takes user and password out of a URL.
+fn take_login(url: &mut Url) -> Option<Credentials> {
+    if url.username().is_empty() && url.password().is_none() {
+        return None;
+    }
+    let decoded = |text: &str| percent_decode_str(text).decode_utf8_lossy().into_owned();
+    let login = Credentials::Basic {
+        username: decoded(url.username()),
+        password: decoded(url.password().unwrap_or_default()),
+    };
+    // Only URLs without a host refuse this, and they are no registries.
+    let (Ok(()), Ok(())) = (url.set_username(""), url.set_password(None)) else {
+        return None;
+    };
+    Some(login)
+}
+
+/// Text that was meant for a URL, without what may be user and password.
+fn without_login(text: &str) -> String {
+    let start = text.find("://").map_or(0, |at| at + "://".len());
+    match text.rfind('@') {
+        Some(end) if end >= start => format!("{}***{}", &text[..start], &text[end..]),
+        _ => text.to_owned(),
+    }
+}
+
 // === impl Client ===
 
 impl Client {
     /// Makes a client of the registry at `registry_url`, prefix included; connects to nothing yet.
+    /// A user in the URL logs in with every request unless `options` has credentials, and is in no
+    /// URL that the client tells.
     ///
     /// # Errors
     ///
     /// [`ClientError::RegistryUrl`] for a text that is no `http(s)` URL; [`ClientError::Http`]
     /// when the HTTP client cannot be made.
     pub fn new(registry_url: &str, options: ClientOptions) -> Result<Self, ClientError> {
-        let registry = Url::parse(registry_url)
+        let mut registry = Url::parse(registry_url)
             .ok()
             .filter(|url| matches!(url.scheme(), "http" | "https") && url.has_host())
-            .ok_or_else(|| ClientError::RegistryUrl(registry_url.to_owned()))?;
+            .ok_or_else(|| ClientError::RegistryUrl(without_login(registry_url)))?;
+        let login = take_login(&mut registry);
         if CryptoProvider::get_default().is_none() {
             // Losing this race means that somebody else installed one: as good.
             let _ = ring::default_provider().install_default();
@@ -106,6 +138,7 @@ impl Client {
         Ok(Self {
             http,
             registry,
+            login,
             budget: Budget::new(&options.retry),
             options: Arc::new(options),
         })
@@ -130,13 +163,22 @@ impl Client {
         Some(url)
     }
 
+    /// Whether publishing logs in.
+    pub fn has_credentials(&self) -> bool {
+        self.login.is_some() || self.options.credentials.is_some()
+    }
+
     /// The registry's own URL.
     pub(crate) fn root(&self) -> &Url {
         &self.registry
     }
 
     pub(crate) fn request(&self, method: Method, url: Url) -> RequestBuilder {
-        self.http.request(method, url).timeout(self.options.timeout)
+        let request = self.http.request(method, url).timeout(self.options.timeout);
+        match &self.login {
+            Some(login) if self.options.credentials.is_none() => login.apply(request),
+            _ => request,
+        }
     }
 
     /// Sends exchanges that may be repeated.
