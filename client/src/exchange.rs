@@ -5,13 +5,16 @@ use std::time::Duration;
 use bytes::{Bytes, BytesMut};
 use reqwest::{
     RequestBuilder, StatusCode,
-    header::{HeaderMap, RETRY_AFTER},
+    header::{CONTENT_TYPE, HeaderMap, RETRY_AFTER},
 };
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 /// How much of an unexpected body is kept for messages, in bytes.
 const EXCERPT_MAX: usize = 2048;
+
+/// How much is kept of an answer that confirms nothing, in characters.
+const UNCONFIRMED_MAX: usize = 200;
 
 /// What can go wrong with any exchange.
 #[derive(Debug, thiserror::Error)]
@@ -34,6 +37,17 @@ pub enum ExchangeError {
     /// The answer is not what the protocol says.
     #[error("answer is not of the registry protocol")]
     Malformed(#[source] serde_json::Error),
+    /// Status 200, without the member that says that it was done: perhaps something else listens
+    /// at the URL.
+    #[error("status 200 does not confirm it, no `\"{member}\": true` in {content_type}: {excerpt}")]
+    Unconfirmed {
+        /// The member that an answer of the protocol has.
+        member: &'static str,
+        /// The answer's `content-type`.
+        content_type: String,
+        /// The first 200 characters of the body, control characters escaped.
+        excerpt: String,
+    },
     /// A status that the operation does not know.
     #[error("registry answered status {status}: {excerpt}")]
     UnexpectedStatus {
@@ -104,12 +118,47 @@ fn retry_after(headers: &HeaderMap) -> Option<Duration> {
     seconds.parse().ok().map(Duration::from_secs)
 }
 
+/// Text that neither moves a cursor nor starts a line.
+fn visible(text: &str) -> String {
+    let mut shown = String::with_capacity(text.len());
+    for one in text.chars() {
+        if one.is_control() {
+            shown.extend(one.escape_default());
+        } else {
+            shown.push(one);
+        }
+    }
+    shown
+}
+
 // === impl Answer ===
 
 impl Answer {
     /// The body as JSON.
     pub(crate) fn json<T: DeserializeOwned>(&self) -> Result<T, ExchangeError> {
         serde_json::from_slice(&self.body).map_err(ExchangeError::Malformed)
+    }
+
+    /// The body, when it is a JSON object with `true` as `member`; only that tells a success, since
+    /// proxies and other servers answer 200 as well.
+    pub(crate) fn confirmed(&self, member: &'static str) -> Result<Value, ExchangeError> {
+        match serde_json::from_slice::<Value>(&self.body) {
+            Ok(body) if body.get(member) == Some(&Value::Bool(true)) => Ok(body),
+            _ => Err(self.unconfirmed(member)),
+        }
+    }
+
+    fn unconfirmed(&self, member: &'static str) -> ExchangeError {
+        let content_type = self.headers.get(CONTENT_TYPE).map_or_else(
+            || "an answer without content-type".to_owned(),
+            |value| String::from_utf8_lossy(value.as_bytes()).into_owned(),
+        );
+        let excerpt: String = self.excerpt().chars().take(UNCONFIRMED_MAX).collect();
+        ExchangeError::Unconfirmed {
+            member,
+            content_type: visible(&content_type),
+            excerpt: visible(&excerpt),
+        }
     }
 
     /// The body as text.

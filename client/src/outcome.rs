@@ -120,6 +120,7 @@ impl Verdict {
             } => Self::Unauthorized,
             ExchangeError::AnswerTooLarge { .. }
             | ExchangeError::Malformed(_)
+            | ExchangeError::Unconfirmed { .. }
             | ExchangeError::UnexpectedStatus { .. } => Self::Failed,
         }
     }
@@ -147,7 +148,7 @@ impl Outcome {
                 Some("is the URL right, and does the registry listen there?")
             }
             ExchangeError::TimedOut => Some("try again, or give it longer with --timeout"),
-            ExchangeError::Malformed(_) => Some("is the URL that of a registry, prefix included?"),
+            ExchangeError::Malformed(_) | ExchangeError::Unconfirmed { .. } => Some("is the URL that of a registry, prefix included?"),
             _ => None,
         };
         Self {

@@ -195,8 +195,8 @@ fn pieces(
 /// What the registry decided.
 fn decide(answer: &Answer) -> Result<Vec<String>, PublishError> {
     if answer.status == StatusCode::OK {
-        // Only the status tells a success; other registries answer anything beside it.
-        let accepted: Accepted = answer.json().unwrap_or_default();
+        let body = answer.confirmed("ok")?;
+        let accepted: Accepted = serde_json::from_value(body).unwrap_or_default();
         return Ok(accepted.warnings);
     }
     let ErrorBody {

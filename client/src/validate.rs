@@ -44,7 +44,7 @@ impl Client {
             .json(&json!({ "packageJson": package_json }));
         let answer = exchange::send(request, self.options().answer_bytes_max).await?;
         match answer.status {
-            StatusCode::OK => Ok(()),
+            StatusCode::OK => Ok(answer.confirmed("valid").map(drop)?),
             StatusCode::NOT_FOUND | StatusCode::METHOD_NOT_ALLOWED => {
                 Err(ValidateError::NotOffered)
             }

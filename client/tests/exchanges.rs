@@ -172,6 +172,64 @@ async fn decisions_about_a_publish_are_told_apart() {
 }
 
 #[tokio::test]
+async fn answer_that_confirms_nothing_is_no_success() {
+    let page = "<html>\u{1b}[2J\n".to_owned() + &"x".repeat(300);
+    let bodies = [
+        ("text/html", page.as_str()),
+        ("application/json", "{}"),
+        ("application/json", r#"{"ok":"true","valid":1}"#),
+        ("application/json", r#"[{"ok":true,"valid":true}]"#),
+        ("application/json", r#"{"ok":false,"valid":false}"#),
+        ("application/json", ""),
+    ];
+    for (content_type, body) in bodies {
+        let answer = ResponseTemplate::new(200).set_body_raw(body, content_type);
+        let (_server, client) = registry(answer).await;
+        let published = client.publish(&id(), Bytes::new()).await.unwrap_err();
+        let checked = client.check_publish(&id(), Bytes::new()).await.unwrap_err();
+        let validated = client.validate(&json!({})).await.unwrap_err();
+        for told in [published.to_string(), checked.to_string(), validated.to_string()] {
+            assert!(told.contains("does not confirm"), "{body}: {told}");
+            assert!(told.contains(content_type), "{told}");
+            assert!(!told.contains(char::is_control) && told.len() < 350, "{told}");
+        }
+    }
+    let (_server, client) = registry(answer(200, json!({"valid": true}))).await;
+    client.validate(&json!({})).await.unwrap();
+}
+
+#[tokio::test]
+async fn login_in_the_url_is_sent_and_never_shown() {
+    let server = MockServer::start().await;
+    Mock::given(basic_auth("ada", "se/cret"))
+        .respond_with(answer(200, json!({"ok": true})))
+        .mount(&server)
+        .await;
+    let url = server.uri().replace("http://", "http://ada:se%2Fcret@");
+    let client = Client::new(&url, ClientOptions::default()).unwrap();
+
+    let published = client.publish(&id(), Bytes::new()).await.unwrap();
+
+    assert!(client.has_credentials());
+    assert_eq!(published.url.as_str(), format!("{}/hello/1.0.0", server.uri()));
+    assert!(!format!("{client:?}").contains("cret"));
+    for text in ["ftp://ada:secret@r/", "ada:secret@r", "http://ada:sec/secret@r/"] {
+        let told = Client::new(text, ClientOptions::default()).unwrap_err();
+        assert!(!told.to_string().contains("sec"), "{told}");
+    }
+    let options = ClientOptions {
+        credentials: Some(Credentials::Bearer("token".to_owned())),
+        ..ClientOptions::default()
+    };
+    let client = Client::new(&url, options).unwrap();
+    let refused = client.publish(&id(), Bytes::new()).await;
+    assert!(refused.is_err(), "given credentials win");
+    let requests = server.received_requests().await.unwrap();
+    let sent = &requests.last().unwrap().headers;
+    assert_eq!(sent.get_all("authorization").iter().count(), 1);
+}
+
+#[tokio::test]
 async fn rendered_component_is_html() {
     let server = MockServer::start().await;
     Mock::given(method("GET"))
