@@ -22,7 +22,6 @@ struct Prepared {
     bundle: Bundle,
     /// URL and client of each.
     clients: Vec<(String, Client)>,
-    has_credentials: bool,
 }
 
 /// Reads what the arguments name, and tells people what the package is.
@@ -34,17 +33,12 @@ async fn prepare(
     let is_json = registries.json;
     let credentials = credentials.credentials();
     let credentials = credentials.map_err(|error| failed(&error, Exit::Usage, is_json))?;
-    let has_credentials = credentials.is_some();
     let options = registries.options(credentials);
     let clients = registries::clients(&registries.registries, &options);
     let clients = clients.map_err(|error| failed(&error, Exit::Usage, is_json))?;
     let bundle = bundle(&package.path, is_json).await?;
     announce(&bundle);
-    Ok(Prepared {
-        bundle,
-        clients,
-        has_credentials,
-    })
+    Ok(Prepared { bundle, clients })
 }
 
 /// Reads and checks the package.

@@ -148,7 +148,9 @@ impl Outcome {
                 Some("is the URL right, and does the registry listen there?")
             }
             ExchangeError::TimedOut => Some("try again, or give it longer with --timeout"),
-            ExchangeError::Malformed(_) | ExchangeError::Unconfirmed { .. } => Some("is the URL that of a registry, prefix included?"),
+            ExchangeError::Malformed(_) | ExchangeError::Unconfirmed { .. } => {
+                Some("is the URL that of a registry, prefix included?")
+            }
             _ => None,
         };
         Self {
@@ -222,8 +224,8 @@ impl Outcome {
         document
     }
 
-    /// For people.
-    pub(crate) fn to_text(&self) -> String {
+    /// For people, line by line.
+    pub(crate) fn to_lines(&self) -> Vec<String> {
         let verdict = match self.verdict {
             Verdict::Published => format!("published in {} ms", self.duration.as_millis()),
             Verdict::Valid => "valid".to_owned(),
@@ -234,17 +236,14 @@ impl Outcome {
             | Verdict::Unreachable
             | Verdict::Failed => "failed".to_owned(),
         };
-        let mut text = format!("{}: {verdict}", self.registry);
+        let mut first = format!("{}: {verdict}", self.registry);
         if let Some(message) = &self.message {
-            text = format!("{text}: {message}");
+            first = format!("{first}: {message}");
         }
-        if let Some(details) = self.members.get("details") {
-            text = format!("{text}\n  details: {details}");
-        }
-        if let Some(hint) = self.hint {
-            text = format!("{text}\n  {hint}");
-        }
-        text
+        let details = self.members.get("details");
+        let details = details.map(|details| format!("  details: {details}"));
+        let hint = self.hint.map(|hint| format!("  {hint}"));
+        [Some(first), details, hint].into_iter().flatten().collect()
     }
 }
 
@@ -289,9 +288,11 @@ mod tests {
             })
         );
         assert_eq!(
-            outcome.to_text(),
-            "http://r/: failed: version is already published: exists\n  \
-             it holds other files: raise `version` in package.json"
+            outcome.to_lines(),
+            [
+                "http://r/: failed: version is already published: exists",
+                "  it holds other files: raise `version` in package.json"
+            ]
         );
     }
 }

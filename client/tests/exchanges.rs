@@ -188,10 +188,17 @@ async fn answer_that_confirms_nothing_is_no_success() {
         let published = client.publish(&id(), Bytes::new()).await.unwrap_err();
         let checked = client.check_publish(&id(), Bytes::new()).await.unwrap_err();
         let validated = client.validate(&json!({})).await.unwrap_err();
-        for told in [published.to_string(), checked.to_string(), validated.to_string()] {
+        for told in [
+            published.to_string(),
+            checked.to_string(),
+            validated.to_string(),
+        ] {
             assert!(told.contains("does not confirm"), "{body}: {told}");
             assert!(told.contains(content_type), "{told}");
-            assert!(!told.contains(char::is_control) && told.len() < 350, "{told}");
+            assert!(
+                !told.contains(char::is_control) && told.len() < 350,
+                "{told}"
+            );
         }
     }
     let (_server, client) = registry(answer(200, json!({"valid": true}))).await;
@@ -211,9 +218,16 @@ async fn login_in_the_url_is_sent_and_never_shown() {
     let published = client.publish(&id(), Bytes::new()).await.unwrap();
 
     assert!(client.has_credentials());
-    assert_eq!(published.url.as_str(), format!("{}/hello/1.0.0", server.uri()));
+    assert_eq!(
+        published.url.as_str(),
+        format!("{}/hello/1.0.0", server.uri())
+    );
     assert!(!format!("{client:?}").contains("cret"));
-    for text in ["ftp://ada:secret@r/", "ada:secret@r", "http://ada:sec/secret@r/"] {
+    for text in [
+        "ftp://ada:secret@r/",
+        "ada:secret@r",
+        "http://ada:sec/secret@r/",
+    ] {
         let told = Client::new(text, ClientOptions::default()).unwrap_err();
         assert!(!told.to_string().contains("sec"), "{told}");
     }

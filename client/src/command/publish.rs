@@ -17,23 +17,19 @@ use crate::{
 pub(crate) async fn run(arguments: PublishArguments) -> Exit {
     let asked = &arguments.registries;
     let prepared = prepare(&arguments.package, asked, &arguments.credentials).await;
-    let Prepared {
-        bundle,
-        clients,
-        has_credentials,
-    } = match prepared {
+    let Prepared { bundle, clients } = match prepared {
         Ok(prepared) => prepared,
         Err(exit) => return exit,
     };
     let mut outcomes = Vec::with_capacity(clients.len());
     for (registry, client) in &clients {
         let outcome = if arguments.dry_run {
-            dry_run(registry, client, (&bundle, has_credentials)).await
+            dry_run(registry, client, (&bundle, client.has_credentials())).await
         } else {
-            publish(registry, client, (&bundle, has_credentials)).await
+            publish(registry, client, (&bundle, client.has_credentials())).await
         };
         let outcome = skipped(outcome, arguments.skip_existing);
-        console::say(format_args!("{}", outcome.to_text()));
+        console::say_lines(&outcome.to_lines());
         outcomes.push(outcome);
     }
     let kind = if arguments.dry_run {

@@ -16,18 +16,15 @@ use crate::{
 pub(crate) async fn run(arguments: ValidateArguments) -> Exit {
     let asked = &arguments.registries;
     let prepared = prepare(&arguments.package, asked, &arguments.credentials).await;
-    let Prepared {
-        bundle,
-        clients,
-        has_credentials,
-    } = match prepared {
+    let Prepared { bundle, clients } = match prepared {
         Ok(prepared) => prepared,
         Err(exit) => return exit,
     };
     let mut outcomes = Vec::with_capacity(clients.len());
     for (registry, client) in &clients {
+        let has_credentials = client.has_credentials();
         let outcome = validate(registry, client, (&bundle, has_credentials)).await;
-        console::say(format_args!("{}", outcome.to_text()));
+        console::say_lines(&outcome.to_lines());
         outcomes.push(outcome);
     }
     finish(&bundle, &outcomes, ("validate", asked.json))
