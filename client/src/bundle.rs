@@ -6,9 +6,12 @@ use std::{
 };
 
 use bytes::Bytes;
+use bytesize::ByteSize;
 use ochre_model::{ComponentId, ComponentName, PackageJson, Version};
-use ochre_package::{BuildError, Limits, Package, PackageBuilder, PackageError};
+use ochre_package::{BuildError, Limits, Package, PackageError};
 use serde_json::Value;
+
+use crate::disk::{self, DiskError};
 
 /// The folder into which `oc package` compiles.
 const PACKAGE: &str = "_package";
@@ -28,6 +31,17 @@ pub(crate) struct Bundle {
     pub(crate) warnings: Vec<String>,
 }
 
+/// How much is taken.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Bounds {
+    /// Most bytes of the archive.
+    pub(crate) packed: ByteSize,
+    /// Most bytes of its files together.
+    pub(crate) unpacked: ByteSize,
+    /// Most files and folders.
+    pub(crate) entries: usize,
+}
+
 /// Why there is nothing to send.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum BundleError {
@@ -44,6 +58,12 @@ pub(crate) enum BundleError {
     /// The folder of an author.
     #[error("`{path}` is not compiled: run `oc package {path}` first")]
     NotCompiled { path: PathBuf },
+    /// It lies there in a way, or in a size, that is not read.
+    #[error(transparent)]
+    Disk(#[from] DiskError),
+    /// Small unpacked, and yet too large packed.
+    #[error("package is larger than {limit} when packed: --max-size takes more")]
+    TooLarge { limit: ByteSize },
     /// A file cannot be packed.
     #[error("package cannot be built")]
     Build(#[from] BuildError),
@@ -58,6 +78,21 @@ pub(crate) enum BundleError {
     Missing { file: String, field: &'static str },
 }
 
+// === impl Bounds ===
+
+impl Bounds {
+    /// Those of the archive's reader; the rest is for registries to judge.
+    fn limits(self) -> Limits {
+        Limits {
+            unpacked: self.unpacked,
+            ratio: u64::MAX,
+            entries: self.entries,
+            parameters: 100_000,
+            ..Limits::default()
+        }
+    }
+}
+
 // === impl Bundle ===
 
 impl Bundle {
@@ -66,17 +101,21 @@ impl Bundle {
     /// # Errors
     ///
     /// [`BundleError`].
-    pub(crate) fn at(path: &Path) -> Result<Self, BundleError> {
+    pub(crate) fn at(path: &Path, bounds: Bounds) -> Result<Self, BundleError> {
         let unreadable = |source| BundleError::Unreadable {
             path: path.to_owned(),
             source,
         };
         let archive = if fs::metadata(path).map_err(unreadable)?.is_dir() {
-            PackageBuilder::new().folder(&compiled(path)?)?.build()?
+            disk::pack(&compiled(path)?, (bounds.unpacked, bounds.entries))?.build()?
         } else {
-            fs::read(path).map_err(unreadable)?
+            disk::read(path, bounds.packed)?
         };
-        let package = ochre_package::read(archive.as_slice(), &limits())?;
+        if archive.len() as u64 > bounds.packed.as_u64() {
+            let limit = bounds.packed;
+            return Err(BundleError::TooLarge { limit });
+        }
+        let package = ochre_package::read(archive.as_slice(), &bounds.limits())?;
         check(&package)?;
         Ok(Self {
             id: id(&package.manifest)?,
@@ -105,17 +144,6 @@ fn compiled(path: &Path) -> Result<PathBuf, BundleError> {
         });
     }
     Ok(path.to_owned())
-}
-
-/// Sizes are for registries to judge; these only keep this process whole.
-fn limits() -> Limits {
-    Limits {
-        unpacked: bytesize::ByteSize::gib(1),
-        ratio: u64::MAX,
-        entries: 100_000,
-        parameters: 100_000,
-        ..Limits::default()
-    }
 }
 
 fn id(manifest: &PackageJson) -> Result<ComponentId, BundleError> {
@@ -178,6 +206,11 @@ mod tests {
 
     use super::*;
 
+    const BOUNDS: Bounds = Bounds {
+        packed: ByteSize::mib(1),
+        unpacked: ByteSize::mib(2),
+        entries: 9,
+    };
     const VIEW: &str = "oc.components={}";
 
     fn manifest(change: impl FnOnce(&mut Value)) -> String {
@@ -203,7 +236,7 @@ mod tests {
     fn bundle(files: &[(&str, &str)]) -> Result<Bundle, BundleError> {
         let folder = tempfile::tempdir().unwrap();
         write(folder.path(), files);
-        Bundle::at(folder.path())
+        Bundle::at(folder.path(), BOUNDS)
     }
 
     #[test]
@@ -216,11 +249,11 @@ mod tests {
             ("_package/img/a.svg", "<svg/>"),
         ];
         write(folder.path(), &files);
-        let of_folder = Bundle::at(folder.path()).unwrap();
-        let of_package = Bundle::at(&folder.path().join("_package")).unwrap();
+        let of_folder = Bundle::at(folder.path(), BOUNDS).unwrap();
+        let of_package = Bundle::at(&folder.path().join("_package"), BOUNDS).unwrap();
         let archive = folder.path().join("package.tar.gz");
         fs::write(&archive, &of_folder.archive).unwrap();
-        let of_archive = Bundle::at(&archive).unwrap();
+        let of_archive = Bundle::at(&archive, BOUNDS).unwrap();
 
         assert_eq!(of_folder.archive, of_package.archive);
         assert_eq!(of_folder.archive, of_archive.archive);
@@ -243,7 +276,7 @@ mod tests {
         assert!(told(named).contains("names `view.js`"));
         let env = with(|it| it["oc"]["files"]["env"] = json!(".env.production"));
         assert!(told(env).contains("names `.env`"));
-        assert!(told(Bundle::at(Path::new("/nowhere/at/all"))).contains("cannot be read"));
+        assert!(told(Bundle::at(Path::new("/nowhere/at/all"), BOUNDS)).contains("cannot be read"));
     }
 
     #[test]

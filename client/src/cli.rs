@@ -2,6 +2,7 @@
 
 use std::{path::PathBuf, time::Duration};
 
+use bytesize::ByteSize;
 use clap::{Args, Parser, Subcommand};
 use ochre_client::{ClientOptions, Credentials};
 
@@ -96,17 +97,27 @@ pub(crate) struct PackageArguments {
     /// `.tar.gz` of it.
     #[arg(value_name = "FOLDER | .tar.gz")]
     pub(crate) path: PathBuf,
+    /// Largest archive; registries have a limit of their own.
+    #[arg(long, value_name = "SIZE", default_value = "50MiB")]
+    pub(crate) max_size: ByteSize,
+    /// Most bytes of all files together, unpacked.
+    #[arg(long, value_name = "SIZE", default_value = "200MiB")]
+    pub(crate) max_unpacked: ByteSize,
+    /// Most files and folders.
+    #[arg(long, value_name = "COUNT", default_value_t = 5_000)]
+    pub(crate) max_entries: usize,
 }
 
 #[derive(Debug, Args)]
 pub(crate) struct RegistriesArguments {
     /// A registry, prefix included; may be repeated. Default: `registries` of `oc.json` in the
-    /// current folder.
+    /// current folder. A user and password in it are sent and never shown.
     #[arg(
         short,
         long = "registry",
         value_name = "URL",
         env = "OCHRE_REGISTRIES",
+        hide_env_values = true,
         value_delimiter = ','
     )]
     pub(crate) registries: Vec<String>,
@@ -185,6 +196,12 @@ mod tests {
     #[test]
     fn arguments_are_consistent() {
         Cli::command().debug_assert();
+        let cli = Cli::parse_from(["ochre", "publish", "hello", "--max-size", "1GiB"]);
+        let Command::Publish(arguments) = cli.command else {
+            panic!("another command");
+        };
+        assert_eq!(arguments.package.max_size, ByteSize::gib(1));
+        assert_eq!(arguments.package.max_unpacked, ByteSize::mib(200));
     }
 
     #[test]

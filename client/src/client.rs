@@ -163,6 +163,11 @@ impl Client {
         Some(url)
     }
 
+    /// The registry's URL, without user and password.
+    pub fn registry(&self) -> &Url {
+        &self.registry
+    }
+
     /// Whether publishing logs in.
     pub fn has_credentials(&self) -> bool {
         self.login.is_some() || self.options.credentials.is_some()

@@ -4,13 +4,11 @@ pub(crate) mod publish;
 pub(crate) mod registry;
 pub(crate) mod validate;
 
-use std::path::Path;
-
 use ochre_client::Client;
 use serde_json::{Value, json};
 
 use crate::{
-    bundle::{Bundle, BundleError},
+    bundle::{Bounds, Bundle, BundleError},
     cli::{CredentialArguments, PackageArguments, RegistriesArguments},
     console::{self, Chain},
     outcome::{Exit, Outcome},
@@ -36,15 +34,20 @@ async fn prepare(
     let options = registries.options(credentials);
     let clients = registries::clients(&registries.registries, &options);
     let clients = clients.map_err(|error| failed(&error, Exit::Usage, is_json))?;
-    let bundle = bundle(&package.path, is_json).await?;
+    let bundle = bundle(package, is_json).await?;
     announce(&bundle);
     Ok(Prepared { bundle, clients })
 }
 
 /// Reads and checks the package.
-async fn bundle(path: &Path, is_json: bool) -> Result<Bundle, Exit> {
-    let path = path.to_owned();
-    let reading = tokio::task::spawn_blocking(move || Bundle::at(&path)).await;
+async fn bundle(arguments: &PackageArguments, is_json: bool) -> Result<Bundle, Exit> {
+    let path = arguments.path.clone();
+    let bounds = Bounds {
+        packed: arguments.max_size,
+        unpacked: arguments.max_unpacked,
+        entries: arguments.max_entries,
+    };
+    let reading = tokio::task::spawn_blocking(move || Bundle::at(&path, bounds)).await;
     let error: Box<dyn std::error::Error> = match reading {
         Ok(Ok(bundle)) => return Ok(bundle),
         Ok(Err(error)) => {

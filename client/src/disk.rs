@@ -23,13 +23,13 @@ pub(crate) enum DiskError {
     #[error("`{path}` is no regular file with a plain name")]
     NotAFile { path: PathBuf },
     /// More bytes than wanted.
-    #[error("`{path}` is larger than {limit}")]
+    #[error("`{path}` is larger than {limit}: --max-size takes a larger archive")]
     TooLarge { path: PathBuf, limit: ByteSize },
     /// All files together have more bytes than wanted.
-    #[error("the files of `{path}` are together larger than {limit}")]
+    #[error("the files of `{path}` are together larger than {limit}: --max-unpacked takes more")]
     FolderTooLarge { path: PathBuf, limit: ByteSize },
     /// More files and folders than wanted.
-    #[error("`{path}` has more than {limit} files and folders")]
+    #[error("`{path}` has more than {limit} files and folders: --max-entries takes more")]
     TooManyEntries { path: PathBuf, limit: usize },
 }
 
@@ -190,7 +190,11 @@ mod tests {
         for path in [Path::new("/dev/zero"), &socket] {
             assert!(told(read(path, ByteSize::mib(1))).contains("no regular file"));
         }
-        assert!(read(Path::new("/proc/self/status"), ByteSize::mib(1)).unwrap().is_empty());
+        assert!(
+            read(Path::new("/proc/self/status"), ByteSize::mib(1))
+                .unwrap()
+                .is_empty()
+        );
     }
 
     #[test]

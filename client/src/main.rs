@@ -4,6 +4,7 @@ mod bundle;
 mod cli;
 mod command;
 mod console;
+mod disk;
 mod outcome;
 mod registries;
 

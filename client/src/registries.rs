@@ -1,12 +1,18 @@
 //! Which registries are meant.
 
-use std::{fs, io, path::Path};
+use std::{io, path::Path};
 
+use bytesize::ByteSize;
 use ochre_client::{Client, ClientError, ClientOptions};
 use serde::Deserialize;
 
+use crate::disk::{self, DiskError};
+
 /// The file in which `oc registry add` keeps registries.
 const OC_JSON: &str = "oc.json";
+
+/// Largest `oc.json`.
+const OC_JSON_MAX: ByteSize = ByteSize::mib(1);
 
 #[derive(Deserialize)]
 struct OcJson {
@@ -24,8 +30,8 @@ pub(crate) enum RegistriesError {
     )]
     None,
     /// `oc.json` is there and of no use.
-    #[error("{OC_JSON} cannot be read: {0}")]
-    Unreadable(#[source] io::Error),
+    #[error("{OC_JSON} cannot be used")]
+    Unreadable(#[source] DiskError),
     /// `oc.json` is no JSON, or `registries` no list of texts.
     #[error("{OC_JSON} is not valid: {0}")]
     Malformed(#[source] serde_json::Error),
@@ -63,24 +69,37 @@ pub(crate) fn clients(
         .into_iter()
         .map(|url| {
             let client = Client::new(&url, options.clone())?;
-            Ok((url, client))
+            Ok((client.registry().to_string(), client))
         })
         .collect()
 }
 
 fn of_oc_json(folder: &Path) -> Result<Vec<String>, RegistriesError> {
-    match fs::read(folder.join(OC_JSON)) {
+    match disk::read(&folder.join(OC_JSON), OC_JSON_MAX) {
         Ok(bytes) => serde_json::from_slice(&bytes)
             .map(|config: OcJson| config.registries)
             .map_err(RegistriesError::Malformed),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
+        Err(DiskError::Unreadable { source, .. }) if source.kind() == io::ErrorKind::NotFound => {
+            Ok(Vec::new())
+        }
         Err(error) => Err(RegistriesError::Unreadable(error)),
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
+
+    #[test]
+    fn login_of_a_registry_is_not_shown() {
+        let given = ["http://ada:secret@r/oc".to_owned()];
+        let clients = clients(&given, &ClientOptions::default()).unwrap();
+        let (shown, client) = clients.first().unwrap();
+        assert_eq!(shown, "http://r/oc/");
+        assert!(client.has_credentials());
+    }
 
     #[test]
     fn given_registries_win_over_oc_json() {
