@@ -2,7 +2,9 @@
 
 use std::{fs, time::Duration};
 
-use ochre_tests::{TestPackage, TestRegistry, eventually, within};
+use ochre_tests::{TestPackage, TestRegistry, Tools, eventually, within};
+use serde_json::json;
+use tempfile::TempDir;
 
 const BOUND: Duration = Duration::from_secs(20);
 
@@ -165,4 +167,44 @@ async fn components_run_on_threads_when_asked() {
         .await;
     registry.get("/good").await.expect_status(200);
     assert!(workers(registry.process.id()).is_empty());
+}
+
+#[tokio::test]
+async fn workers_are_confined() {
+    let registry = registry().await;
+    for pid in workers(registry.process.id()) {
+        eventually("the worker to be confined", BOUND, || async {
+            let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
+            let is_confined =
+                status.contains("\nSeccomp:\t2\n") && status.contains("\nNoNewPrivs:\t1\n");
+            is_confined.then_some(())
+        })
+        .await;
+    }
+}
+
+#[tokio::test]
+async fn module_cannot_kill_the_node() {
+    let modules = TempDir::new().expect("a folder can be made");
+    let package = modules.path().join("node_modules/hostile");
+    fs::create_dir_all(&package).expect("a folder can be made");
+    let script = "module.exports = () => [
+        () => process.kill(process.ppid, 9), () => process._debugProcess(process.ppid),
+    ].map((act) => { try { act(); return 'done'; } catch (error) { return error.code || 'refused'; } });";
+    fs::write(package.join("index.js"), script).expect("a file can be written");
+    let registry = TestRegistry::start_with(&format!(
+        "[engine]\ndependencies = [\"hostile\"]\n[engine.node]\npath = {}\nmodules = {}",
+        json!(Tools::find().node()),
+        json!(modules.path()),
+    ))
+    .await;
+    let hostile = TestPackage::new("hostile", "1.0.0").props("{tried: require('hostile')()}");
+    registry.publish(&hostile).await;
+
+    let answer = registry.get_unrendered("/hostile").await.expect_status(200);
+
+    let props = &answer.json()["data"]["component"]["props"];
+    assert_eq!(props["tried"][0], "EPERM", "{props}");
+    assert_ne!(props["tried"][1], "done", "{props}");
+    registry.get("/hostile").await.expect_status(200);
 }

@@ -1,5 +1,6 @@
 //! The inside of a worker process.
 
+mod confinement;
 mod host;
 mod programs;
 pub(crate) mod quickjs;
@@ -12,6 +13,8 @@ use std::{
     sync::{Mutex, MutexGuard, PoisonError},
 };
 
+use confinement::Children;
+
 /// Exit code of arguments that are not understood (`EX_USAGE` of `sysexits.h`).
 const EXIT_USAGE: u8 = 64;
 
@@ -22,8 +25,14 @@ const EXIT_USAGE: u8 = 64;
 pub fn run(mut arguments: impl Iterator<Item = OsString>) -> ExitCode {
     let mode = arguments.next();
     let worked = end_with_parent().and_then(|()| match mode.as_deref().and_then(OsStr::to_str) {
-        Some("quickjs") => quickjs::serve(&arguments.next().unwrap_or_default()),
-        Some("exec") => exec(arguments),
+        Some("quickjs") => {
+            confine(Children::Refused);
+            quickjs::serve(&arguments.next().unwrap_or_default())
+        }
+        Some("exec") => {
+            confine(Children::Allowed);
+            exec(arguments)
+        }
         _ => Err(io::Error::from(io::ErrorKind::InvalidInput)),
     });
     match worked {
@@ -42,6 +51,13 @@ fn end_with_parent() -> io::Result<()> {
     Ok(())
 }
 
+/// Where the system knows no such filter, a worker works without: the rest of what holds it is there.
+fn confine(children: Children) {
+    if let Err(error) = confinement::confine(children) {
+        warn(&error);
+    }
+}
+
 fn exec(mut arguments: impl Iterator<Item = OsString>) -> io::Result<()> {
     let program = arguments
         .next()
@@ -52,6 +68,11 @@ fn exec(mut arguments: impl Iterator<Item = OsString>) -> io::Result<()> {
 #[expect(clippy::print_stderr, reason = "the parent puts it into its log")]
 fn complain(error: &io::Error) {
     eprintln!("worker cannot work: {error}");
+}
+
+#[expect(clippy::print_stderr, reason = "the parent puts it into its log")]
+fn warn(error: &confinement::Error) {
+    eprintln!("worker is not kept from signalling other processes: {error}");
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

@@ -283,3 +283,36 @@ async fn worker_that_is_stuck_is_replaced() {
     assert_eq!(model(&driver, &program).await, json!({ "well": true }));
     assert!(driver.health().restarts > 0);
 }
+
+/// Node's permissions do not cover signals.
+#[cfg(target_os = "linux")]
+#[test]
+fn node_as_a_worker_signals_itself_alone() {
+    let script = "
+        const tried = (act) => { try { return String(act()); } catch (error) { return error.code; } };
+        const probes = `[
+            () => process.kill(process.pid, 0), () => process.kill(process.ppid, 0),
+            () => process.kill(-1, 0), () => require('os').setPriority(process.ppid, 19),
+        ]`;
+        const all = () => eval(probes).map(tried).join();
+        const { Worker } = require('worker_threads');
+        const inside = `const tried = ${tried}; require('worker_threads').parentPort.postMessage(
+            ${probes}.map(tried).join())`;
+        new Worker(inside, { eval: true }).on('message', (said) => console.log(all() + ' ' + said));";
+
+    let mut worker = std::process::Command::new(env!("CARGO_BIN_EXE_engine-worker"));
+    let output = worker
+        .args(["exec", "node", "-e", script])
+        .output()
+        .unwrap();
+
+    let said = String::from_utf8(output.stdout).unwrap();
+    let told: Vec<_> = said.split_whitespace().collect();
+    assert_eq!(told.len(), 2, "{output:?}");
+    for told in told {
+        let told: Vec<_> = told.split(',').collect();
+        assert_eq!(told.first(), Some(&"true"), "{said}");
+        assert!(!told[1..].contains(&"true"), "{said}");
+        assert!(!told[1..].contains(&"undefined"), "{said}");
+    }
+}

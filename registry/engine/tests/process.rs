@@ -183,3 +183,26 @@ async fn executable_that_is_no_worker_is_told_at_start() {
     let started = QuickJsProcessDriver::start(settings).await;
     assert!(matches!(started, Err(PoolError::NotReady)), "{started:?}");
 }
+
+/// What a program says that a worker becomes.
+#[cfg(target_os = "linux")]
+fn said(program: &[&str]) -> String {
+    let mut worker = std::process::Command::new(env!("CARGO_BIN_EXE_engine-worker"));
+    let output = worker.arg("exec").args(program).output().unwrap();
+    String::from_utf8(output.stdout).unwrap()
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn program_that_a_worker_becomes_is_confined() {
+    let status = said(&["/bin/cat", "/proc/self/status"]);
+    assert!(status.contains("\nSeccomp:\t2\n"), "{status}");
+    assert!(status.contains("\nNoNewPrivs:\t1\n"), "{status}");
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn worker_signals_itself_alone() {
+    let script = "for pid in $$ $PPID 1 -1; do kill -0 $pid && echo yes || echo no; done";
+    assert_eq!(said(&["/bin/sh", "-c", script]), "yes\nno\nno\nno\n");
+}
