@@ -39,7 +39,7 @@ async fn what_a_store_holds_that_comes_late_is_served_and_described() {
     };
 
     let mut registry = TestRegistry::spawn_on(&late, "");
-    let bound = Duration::from_secs(60);
+    let bound = Duration::from_mins(1);
     eventually("the node to start without its store", bound, || async {
         let log = registry.process.log();
         log.contains("listening on").then_some(())
