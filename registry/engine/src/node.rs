@@ -97,7 +97,7 @@ struct Workers {
 }
 
 /// How workers are started.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct NodeKind {
     node: Installation,
     executable: WorkerExecutable,
@@ -126,17 +126,19 @@ impl NodeDriver {
         settings: NodeSettings,
         runtime: Handle,
     ) -> Self {
-        let workers = |modules| {
-            Arc::new(Workers::new(NodeKind {
-                node: node.clone(),
-                executable: executable.clone(),
-                settings: settings.clone(),
-                modules,
-            }))
+        let kind = NodeKind {
+            node,
+            executable,
+            settings,
+            modules: Modules::None,
         };
+        let open = (!kind.settings.dependencies.is_empty()).then(|| NodeKind {
+            modules: Modules::Listed,
+            ..kind.clone()
+        });
         Self {
-            contained: workers(Modules::None),
-            open: (!settings.dependencies.is_empty()).then(|| workers(Modules::Listed)),
+            contained: Arc::new(Workers::new(kind)),
+            open: open.map(|kind| Arc::new(Workers::new(kind))),
             runtime,
         }
     }
