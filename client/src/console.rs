@@ -67,7 +67,7 @@ fn escaped(document: &Value) -> String {
     for one in format!("{document:#}").chars() {
         // Such characters stand in texts alone, and all of them have 16 bits.
         if one != '\n' && (one.is_control() || is_formatting(one)) {
-            shown.push_str(&format!("\\u{:04x}", u32::from(one)));
+            shown.extend(format!("\\u{:04x}", u32::from(one)).chars());
         } else {
             shown.push(one);
         }
