@@ -44,7 +44,7 @@ pub(super) enum Error {
 ///
 /// # Errors
 ///
-/// [`Error`]; nothing has changed then.
+/// [`Error`]; what is not refused by then stays allowed.
 #[cfg(all(
     target_os = "linux",
     any(target_arch = "x86_64", target_arch = "aarch64")
