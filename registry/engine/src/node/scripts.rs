@@ -46,7 +46,7 @@ pub(super) fn program(
 ) -> String {
     let scripts: serde_json::Map<_, _> = SCRIPTS
         .iter()
-        .map(|(name, source)| ((*name).to_owned(), json!(source)))
+        .map(|(name, source)| ((*name).to_owned(), json!(shortened(source))))
         .collect();
     let settings = json!({
         "modules": modules,
@@ -57,6 +57,14 @@ pub(super) fn program(
         "const boot =\n{BOOT}\nboot(require, {}, {settings});",
         serde_json::Value::Object(scripts)
     )
+}
+
+/// A script without its indentation and the lines that are comments. No text of ours goes over
+/// several lines.
+fn shortened(source: &str) -> String {
+    let lines = source.lines().map(str::trim_start);
+    let kept: Vec<_> = lines.filter(|line| !line.starts_with("//")).collect();
+    kept.join("\n")
 }
 
 #[cfg(test)]
