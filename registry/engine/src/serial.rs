@@ -3,7 +3,7 @@
 use serde::Deserialize;
 use serde_json::Value;
 
-/// A [`Duration`] as whole microseconds.
+/// A [`std::time::Duration`] as whole microseconds.
 pub(crate) mod micros {
     use std::time::Duration;
 
