@@ -2,6 +2,9 @@
 
 import { oc } from './namespace.js';
 
+// Globals whose script is on its way: path -> promise.
+const loading = new Map();
+
 // `path`: a global's name, or names of members from the window on.
 function lookUp(path) {
     return path.reduce((owner, name) => owner?.[name] || undefined, window);
@@ -20,10 +23,22 @@ export function require(...given) {
         callback(found());
         return;
     }
+    const name = path?.join('.');
+    if (loading.has(name)) {
+        // Another version of it in the middle of the first one's scripts would be mixed with them.
+        loading.get(name).then(() => oc.require(path, url, callback));
+        return;
+    }
     let called = false;
+    let settle = () => {};
+    if (name) {
+        loading.set(name, new Promise((resolve) => (settle = resolve)));
+    }
     const finish = () => {
         if (!called) {
             called = true;
+            loading.delete(name);
+            settle();
             callback(found());
         }
     };
