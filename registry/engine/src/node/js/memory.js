@@ -12,10 +12,11 @@
   // Realms that are made from now on have none.
   v8.setFlagsFromString('--no-expose-gc');
   const BOUND = 0.6 * settings.memory;
-  const INTERVAL = 100;
-  // Collecting takes long: when it does not help, it waits.
-  const REST = 2000;
+  const INTERVAL = 20;
+  // Collecting takes long: only what has grown since is worth it.
+  const GROWTH = 0.1 * settings.memory;
   let next = 0;
+  let floor = 0;
 
   const held = () => {
     const { heapUsed, external } = process.memoryUsage();
@@ -27,7 +28,7 @@
     const now = performance.now();
     if (now < next) return;
     next = now + INTERVAL;
-    if (process.memoryUsage.rss() < BOUND) return;
+    if (process.memoryUsage.rss() < BOUND || held() < floor + GROWTH) return;
     collect();
     if (held() > BOUND / 2) {
       const idle = [...programs].filter((release) => release.isIdle && release.isLoaded);
@@ -35,7 +36,7 @@
       for (const release of idle.slice(0, Math.ceil(idle.length / 2))) release.unload();
       collect();
     }
-    next = performance.now() + (process.memoryUsage.rss() < BOUND ? INTERVAL : REST);
+    floor = held();
   }
 
   return { tidy };
