@@ -36,14 +36,14 @@ async fn pair() -> (TestRegistry, TestRegistry) {
 }
 
 /// A server that answers each request with the same bytes, and keeps what it was asked.
-async fn server(answer: Vec<u8>, delay: Duration) -> (String, Arc<Mutex<Vec<String>>>) {
-    slow_server(answer, (delay, "")).await
+async fn server(answer: Vec<u8>) -> (String, Arc<Mutex<Vec<String>>>) {
+    server_silent_on(None, answer).await
 }
 
-/// A server that is slow where a request holds a text.
-async fn slow_server(
+/// A server that never answers a request that holds the text `silent`.
+async fn server_silent_on(
+    silent: Option<&'static str>,
     answer: Vec<u8>,
-    (delay, slow): (Duration, &'static str),
 ) -> (String, Arc<Mutex<Vec<String>>>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let url = format!("http://{}/", listener.local_addr().expect("an address"));
@@ -56,10 +56,12 @@ async fn slow_server(
                 let mut buffer = vec![0; 64 * 1024];
                 let read = socket.read(&mut buffer).await.unwrap_or(0);
                 let text = String::from_utf8_lossy(&buffer[..read]).into_owned();
-                let is_slow = text.contains(slow);
+                let is_silent = silent.is_some_and(|silent| text.contains(silent));
                 seen.lock().expect("not poisoned").push(text);
-                if is_slow {
-                    tokio::time::sleep(delay).await;
+                if is_silent {
+                    // Until the registry goes away.
+                    while socket.read(&mut buffer).await.is_ok_and(|read| read > 0) {}
+                    return;
                 }
                 // The registry may have gone away.
                 let _ = socket.write_all(&answer).await;
@@ -197,54 +199,25 @@ async fn what_cannot_be_used_is_told_within_bounds() {
         "x".repeat(300_000)
     );
     let cases = [
-        (
-            http("500 Oops", "broken"),
-            Duration::ZERO,
-            502,
-            "answered 500",
-        ),
-        (
-            http("429 Slow Down", "broken"),
-            Duration::ZERO,
-            502,
-            "answered 429",
-        ),
-        (
-            http("401 Unauthorized", "who?"),
-            Duration::ZERO,
-            404,
-            "who?",
-        ),
-        (http("404 Not Found", &html), Duration::ZERO, 404, "<html>"),
-        (http("302 Found", ""), Duration::ZERO, 404, "302"),
-        (http("200 OK", &html), Duration::ZERO, 502, "no batch"),
-        (http("200 OK", "{\"a\":1}"), Duration::ZERO, 502, "no batch"),
-        (
-            http("200 OK", "[]"),
-            Duration::ZERO,
-            404,
-            "Component not found",
-        ),
-        (http("200 OK", &huge), Duration::ZERO, 502, "too long"),
-        (
-            http("200 OK", "[]"),
-            Duration::from_secs(30),
-            502,
-            "in time",
-        ),
-        (
-            b"SSH-2.0\r\n".to_vec(),
-            Duration::ZERO,
-            502,
-            "cannot be reached",
-        ),
+        (http("500 Oops", "broken"), 502, "answered 500"),
+        (http("429 Slow Down", "broken"), 502, "answered 429"),
+        (http("401 Unauthorized", "who?"), 404, "who?"),
+        (http("404 Not Found", &html), 404, "<html>"),
+        (http("302 Found", ""), 404, "302"),
+        (http("200 OK", &html), 502, "no batch"),
+        (http("200 OK", "{\"a\":1}"), 502, "no batch"),
+        (http("200 OK", "[]"), 404, "Component not found"),
+        (http("200 OK", &huge), 502, "too long"),
+        (Vec::new(), 502, "in time"),
+        (b"SSH-2.0\r\n".to_vec(), 502, "cannot be reached"),
     ];
-    for (answer, delay, status, told) in cases {
-        let (url, _) = server(answer, delay).await;
-        let settings = if delay.is_zero() {
-            with_fallback(&url)
-        } else {
+    for (answer, status, told) in cases {
+        let is_silent = answer.is_empty();
+        let (url, _) = server_silent_on(is_silent.then_some(""), answer).await;
+        let settings = if is_silent {
             impatient(&url)
+        } else {
+            with_fallback(&url)
         };
         let registry = TestRegistry::start_with(&settings).await;
         let started = Instant::now();
@@ -283,7 +256,7 @@ async fn unreachable_registry_is_left_alone_for_a_moment() {
 #[tokio::test]
 async fn a_slow_component_does_not_keep_others_from_being_asked() {
     let answer = http("200 OK", "[]");
-    let (url, _) = slow_server(answer, (Duration::from_mins(1), "sluggish")).await;
+    let (url, _) = server_silent_on(Some("sluggish"), answer).await;
     let registry = TestRegistry::start_with(&impatient(&url)).await;
     for round in 0..3 {
         registry.get("/sluggish").await.expect_status(502);
@@ -295,7 +268,7 @@ async fn a_slow_component_does_not_keep_others_from_being_asked() {
 #[tokio::test]
 async fn a_registry_that_is_overloaded_says_when_to_come_back() {
     let busy = http("503 Busy\r\nretry-after: 7", "");
-    let (url, _) = server(busy, Duration::ZERO).await;
+    let (url, _) = server(busy).await;
     let registry = TestRegistry::start_with(&with_fallback(&url)).await;
     for path in ["/nope", "/nope/~info"] {
         let answer = registry.get(path).await.expect_status(502);
@@ -305,7 +278,7 @@ async fn a_registry_that_is_overloaded_says_when_to_come_back() {
 
 #[tokio::test]
 async fn what_is_no_component_is_not_asked_for() {
-    let (url, asked) = server(http("404 Not Found", "no"), Duration::ZERO).await;
+    let (url, asked) = server(http("404 Not Found", "no")).await;
     let registry = TestRegistry::start_with(&with_fallback(&url)).await;
     for path in [
         "/%2E%2E/~info",
@@ -331,7 +304,7 @@ async fn what_is_no_component_is_not_asked_for() {
 
 #[tokio::test]
 async fn absence_is_remembered_for_a_moment_and_success_is_not() {
-    let (url, asked) = server(http("200 OK", "[]"), Duration::ZERO).await;
+    let (url, asked) = server(http("200 OK", "[]")).await;
     let registry = TestRegistry::start_with(&with_fallback(&url)).await;
     for _ in 0..3 {
         registry.get("/nope/1.0.0").await.expect_status(404);

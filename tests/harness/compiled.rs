@@ -9,7 +9,7 @@ use std::{
 
 use sha2::{Digest as _, Sha256};
 
-use crate::Tools;
+use crate::{Tools, files_below};
 
 /// Held while a source is packaged: tests that run at once want the same ones.
 static PACKAGING: Mutex<()> = Mutex::new(());
@@ -74,13 +74,6 @@ impl Tools {
     }
 }
 
-/// Every file below a folder, in order.
-pub fn files_below(folder: &Path) -> Vec<PathBuf> {
-    let mut files = Vec::new();
-    walk(folder, &mut files);
-    files
-}
-
 /// Changes with the source and with the versions of the compilers, not with where they lie.
 fn digest(folder: &Path) -> String {
     let lock = Path::new(env!("CARGO_MANIFEST_DIR")).join("package-lock.json");
@@ -92,19 +85,6 @@ fn digest(folder: &Path) -> String {
         digest.update(fs::read(&file).expect("a file"));
     }
     hex::encode(&digest.finalize()[..8])
-}
-
-fn walk(folder: &Path, files: &mut Vec<PathBuf>) {
-    let entries = fs::read_dir(folder).expect("a folder");
-    let mut paths: Vec<PathBuf> = entries.flatten().map(|entry| entry.path()).collect();
-    paths.sort();
-    for path in paths {
-        if path.is_dir() {
-            walk(&path, files);
-        } else {
-            files.push(path);
-        }
-    }
 }
 
 fn copy(from: &Path, to: &Path) {

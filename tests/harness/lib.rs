@@ -13,6 +13,7 @@
 mod answer;
 mod bucket;
 mod compiled;
+mod files;
 mod node_registry;
 mod package;
 mod process;
@@ -24,7 +25,7 @@ mod wait;
 
 pub use answer::{Answer, http_client};
 pub use bucket::Bucket;
-pub use compiled::files_below;
+pub use files::files_below;
 pub use node_registry::NodeRegistry;
 pub use package::{RawEntry, TestPackage, archive_of};
 pub use process::Process;

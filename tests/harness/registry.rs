@@ -13,7 +13,7 @@ use reqwest::{Client, RequestBuilder};
 use tempfile::TempDir;
 use toml::{Table, Value};
 
-use crate::{Answer, Process, S3Server, TestPackage, eventually, http_client};
+use crate::{Answer, Process, S3Server, TestPackage, eventually, files_below, http_client};
 
 /// How long a node may take until it is ready.
 const READY_WITHIN: Duration = Duration::from_mins(1);
@@ -68,7 +68,7 @@ impl TestStore {
     /// How many files or objects it holds, those of a write in progress included.
     pub async fn objects(&self) -> usize {
         match self {
-            Self::Folder(folder) => files_below(folder.path()),
+            Self::Folder(folder) => files_below(folder.path()).len(),
             Self::S3 { endpoint, bucket } => {
                 let url = format!("{endpoint}/{bucket}?list-type=2");
                 let list = Answer::of(http_client().get(url)).await.expect_status(200);
@@ -304,16 +304,6 @@ fn binary(variable: &str, (name, package): (&str, &str)) -> PathBuf {
 pub fn free_port() -> u16 {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port can be bound");
     listener.local_addr().expect("a bound address").port()
-}
-
-fn files_below(folder: &Path) -> usize {
-    let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
-    entries
-        .map(|entry| match entry.file_type() {
-            Ok(kind) if kind.is_dir() => files_below(&entry.path()),
-            _ => 1,
-        })
-        .sum()
 }
 
 fn configuration(port: u16, store: &TestStore, settings: &str) -> Table {

@@ -5,6 +5,8 @@ use std::{
     time::{Duration, Instant},
 };
 
+use tokio::time::{MissedTickBehavior, interval};
+
 /// How long a test waits between two looks at a state.
 const LOOK_EVERY: Duration = Duration::from_millis(20);
 
@@ -16,12 +18,14 @@ where
     F: Future<Output = Option<T>>,
 {
     let start = Instant::now();
+    let mut looks = interval(LOOK_EVERY);
+    looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
+        looks.tick().await;
         if let Some(value) = state().await {
             return value;
         }
         assert!(start.elapsed() < bound, "waited {bound:?} for {what}");
-        tokio::time::sleep(LOOK_EVERY).await;
     }
 }
 
