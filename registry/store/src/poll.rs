@@ -77,10 +77,11 @@ impl ComponentStore {
         let inner = &self.inner;
         let first = seen.is_none();
         let revision = seen.cloned().unwrap_or_default();
-        let (index, list) = tokio::join!(
-            inner.index_object.read(revision.index.as_ref()),
-            inner.list_object.read(revision.manifest.as_ref())
-        );
+        // The list before the index. A publish writes them the other way round, so that a list
+        // which lost a version again (another registry overwrote it) is never compared with an
+        // index that did not hold it yet.
+        let list = inner.list_object.read(revision.manifest.as_ref()).await?;
+        let index = inner.index_object.read(revision.index.as_ref()).await?;
         let mut poll = Poll {
             components: Arc::clone(&revision.components),
             revision,
@@ -88,9 +89,9 @@ impl ComponentStore {
             changed: first,
             read: CatalogRead::default(),
         };
-        poll.take_index(index?, inner.index_object.path(), first)
+        poll.take_index(index, inner.index_object.path(), first)
             .await?;
-        let list = poll.take_list(list?, inner.list_object.path()).await?;
+        let list = poll.take_list(list, inner.list_object.path()).await?;
         if let Some(list) = list {
             inner.import(&mut poll, &list).await;
         }
