@@ -146,21 +146,30 @@ impl Inner {
             let path = object.location.as_ref().strip_prefix(&prefix)?;
             let read = async move {
                 let bytes = self.objects.fetch(&object.location, OBJECT_MAX).await?;
-                Ok::<_, ReadError>(bytes.map(|bytes| (path.to_owned(), bytes)))
+                let bytes = bytes.ok_or_else(|| gone(&object.location))?;
+                Ok::<_, ReadError>((path.to_owned(), bytes))
             };
             (path != PACKAGE_JSON).then(|| read.boxed())
         });
         let reads: Vec<BoxFuture<'_, _>> = reads.collect();
-        let files: Vec<Option<(String, Bytes)>> = stream::iter(reads)
+        let files: Vec<(String, Bytes)> = stream::iter(reads)
             .buffer_unordered(self.concurrency)
             .try_collect()
             .await?;
-        let files = files.into_iter().flatten().collect();
         let owned = id.clone();
         tokio::task::spawn_blocking(move || ReleaseArchive::new(&owned, package, None, files))
             .await
             .map_err(|error| ReadError::Unavailable(Arc::new(error)))
     }
+}
+
+/// A file that a listing names and the store does not have: taken over without it, the release
+/// would lack it for ever.
+fn gone(path: &object_store::path::Path) -> ReadError {
+    ReadError::Unavailable(Arc::new(Error::NotFound {
+        path: path.to_string(),
+        source: "listed, but gone".into(),
+    }))
 }
 
 fn invalid(error: crate::key::KeyError) -> FetchError {
