@@ -1,7 +1,8 @@
 //! Exact versions, as npm's `semver` reads them.
 
-use std::{cmp::Ordering, fmt, hash::Hash, str::FromStr, sync::Arc};
+use std::{cmp::Ordering, fmt, hash::Hash, str::FromStr};
 
+use compact_str::CompactString;
 use serde::{Deserialize, Serialize};
 
 use crate::grammar;
@@ -9,16 +10,26 @@ use crate::grammar;
 /// Longest accepted version text, in UTF-16 units (`MAX_LENGTH` of npm's `semver`).
 pub(crate) const VERSION_MAX: usize = 256;
 
+/// Bits of each number in [`Version::numbers`].
+const NUMBER_BITS: u32 = 21;
+
+/// In place of numbers that need more bits: they are read from the text.
+const LARGE: u64 = u64::MAX;
+
 /// An exact version that keeps the text it was published under.
 ///
 /// Two versions are equal when their texts are; they are ordered by npm's `semver.compare`
 /// (build metadata ignored), then by text. Buckets written by other registries can hold
 /// `v1.0.0` beside `1.0.0`.
+///
+/// Registries hold millions of them: 40 bytes each, and nothing beside them when the text has at
+/// most 24.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Version {
-    text: Arc<str>,
-    release: [u64; 3],
+    text: CompactString,
+    /// Major, minor and patch number, in the order of versions.
+    numbers: u64,
     /// Where the prerelease identifiers lie in `text`; empty when there are none.
     prerelease: (u16, u16),
 }
@@ -49,7 +60,7 @@ impl Version {
 
     /// Major, minor and patch number.
     pub fn number(&self) -> VersionNumber {
-        let [major, minor, patch] = self.release;
+        let [major, minor, patch] = self.release();
         VersionNumber {
             major,
             minor,
@@ -59,7 +70,20 @@ impl Version {
 
     /// Major, minor and patch number.
     pub(crate) fn release(&self) -> [u64; 3] {
-        self.release
+        if self.numbers == LARGE {
+            let text = self.text.trim_matches(grammar::is_space);
+            // The text was read before.
+            return grammar::full_version(text).map_or([0; 3], |full| full.release);
+        }
+        let mask = (1 << NUMBER_BITS) - 1;
+        [2, 1, 0].map(|place| (self.numbers >> (place * NUMBER_BITS)) & mask)
+    }
+
+    fn compare_release(&self, other: &Self) -> Ordering {
+        if self.numbers == LARGE || other.numbers == LARGE {
+            return self.release().cmp(&other.release());
+        }
+        self.numbers.cmp(&other.numbers)
     }
 
     /// The prerelease identifiers with their dots; empty for a stable version.
@@ -87,7 +111,7 @@ impl Version {
     /// Prerelease numbers above 2^53 are compared after rounding, as npm does; [`Ord`] compares
     /// them exactly, because a sort needs a total order.
     pub fn precedence(&self, other: &Self) -> Ordering {
-        self.release.cmp(&other.release).then_with(|| {
+        self.compare_release(other).then_with(|| {
             grammar::compare_prereleases(self.prerelease(), other.prerelease(), grammar::rounded)
         })
     }
@@ -107,8 +131,8 @@ impl FromStr for Version {
         let [start, end] = [full.prerelease.start, full.prerelease.end]
             .map(|at| u16::try_from(offset + at).map_err(|_| VersionError));
         Ok(Self {
-            text: Arc::from(text),
-            release: full.release,
+            text: CompactString::new(text),
+            numbers: pack(full.release),
             prerelease: (start?, end?),
         })
     }
@@ -124,7 +148,7 @@ impl TryFrom<String> for Version {
 
 impl From<Version> for String {
     fn from(version: Version) -> Self {
-        version.text.as_ref().to_owned()
+        version.text.into_string()
     }
 }
 
@@ -150,8 +174,7 @@ impl Hash for Version {
 
 impl Ord for Version {
     fn cmp(&self, other: &Self) -> Ordering {
-        self.release
-            .cmp(&other.release)
+        self.compare_release(other)
             .then_with(|| {
                 grammar::compare_prereleases(self.prerelease(), other.prerelease(), grammar::exact)
             })
@@ -163,6 +186,14 @@ impl PartialOrd for Version {
     fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
         Some(self.cmp(other))
     }
+}
+
+fn pack(release: [u64; 3]) -> u64 {
+    if release.iter().any(|number| number >> NUMBER_BITS != 0) {
+        return LARGE;
+    }
+    let append = |packed, number| (packed << NUMBER_BITS) | number;
+    release.into_iter().fold(0, append)
 }
 
 #[cfg(test)]
@@ -243,5 +274,29 @@ mod tests {
         for text in ["v1.0.0", " 1.0.0", "1.0.0\n"] {
             assert!(!version(text).is_canonical(), "{text:?}");
         }
+    }
+
+    #[test]
+    fn numbers_of_any_size_keep_their_order() {
+        let ascending = [
+            "0.0.0",
+            "0.0.2097151",
+            "0.0.2097152",
+            "0.1.0",
+            "1.0.9007199254740991",
+            "2097151.2097151.2097151",
+            "2097152.0.0",
+            " v9007199254740991.9007199254740991.9007199254740991 ",
+        ]
+        .map(version);
+        assert!(ascending.is_sorted_by(|a, b| a < b && a.precedence(b) == Ordering::Less));
+        let last = ascending.last().unwrap();
+        assert_eq!(last.release(), [grammar::NUMBER_MAX; 3]);
+        assert_eq!(version("2097151.2.3").release(), [2_097_151, 2, 3]);
+    }
+
+    #[test]
+    fn a_version_is_small() {
+        assert_eq!(size_of::<Version>(), 40);
     }
 }
