@@ -1,15 +1,16 @@
 //! What is published, in memory.
 
+mod components;
+mod shared_map;
+
 use std::{collections::BTreeMap, sync::Arc};
 
 use arc_swap::{ArcSwap, Guard};
 use ochre_model::{Change, ComponentId, ComponentName, Version};
 use serde::{Deserialize, Serialize};
 
+pub(crate) use self::components::Components;
 use crate::compare_swap::Revision;
-
-/// Every component with its versions, cheap to share.
-pub(crate) type Components = Arc<BTreeMap<ComponentName, Arc<ComponentVersions>>>;
 
 /// Name of OC's own component, listed last.
 const OC_CLIENT: &str = "oc-client";
@@ -86,18 +87,36 @@ impl ComponentVersions {
         match self.versions.binary_search(version) {
             Ok(_) => false,
             Err(position) => {
+                // Nearly all of them stay as they are: room for more would be lost.
+                self.versions.reserve_exact(1);
+                self.details.reserve_exact(1);
                 self.versions.insert(position, version.clone());
                 self.details.insert(position, details.clone());
                 true
             }
         }
     }
+
+    /// The versions of both, or none when `self` has them all.
+    fn union(&self, other: &Self) -> Option<Self> {
+        let has_all = other.versions.iter().all(|version| self.contains(version));
+        if has_all {
+            return None;
+        }
+        let mut union = self.clone();
+        for (version, details) in other.iter() {
+            union.insert(version, details);
+        }
+        Some(union)
+    }
 }
 
 impl FromIterator<(Version, VersionSummary)> for ComponentVersions {
     fn from_iter<I: IntoIterator<Item = (Version, VersionSummary)>>(items: I) -> Self {
         let sorted: BTreeMap<Version, VersionSummary> = items.into_iter().collect();
-        let (versions, details) = sorted.into_iter().unzip();
+        let (mut versions, mut details): (Vec<_>, Vec<_>) = sorted.into_iter().unzip();
+        versions.shrink_to_fit();
+        details.shrink_to_fit();
         Self { versions, details }
     }
 }
@@ -131,16 +150,15 @@ impl CatalogSnapshot {
 
     /// Whether the exact version is listed.
     pub fn contains(&self, id: &ComponentId) -> bool {
-        self.components
-            .get(&id.name)
-            .is_some_and(|versions| versions.contains(&id.version))
+        self.components.contains(id)
     }
 
     /// Names of all components: alphabetical, `oc-client` last.
     pub fn names(&self) -> impl Iterator<Item = &ComponentName> {
         let others = self
             .components
-            .keys()
+            .iter()
+            .map(|(name, _)| name)
             .filter(|name| name.as_str() != OC_CLIENT);
         let client = self.components.get_key_value(OC_CLIENT);
         others.chain(client.map(|(name, _)| name))
@@ -158,21 +176,19 @@ impl CatalogSnapshot {
 
     /// How many versions all components have together.
     pub fn version_count(&self) -> usize {
-        self.iter()
-            .map(|(_, component)| component.versions().len())
-            .sum()
+        self.components.version_count()
     }
 
     /// Whether nothing is published.
     pub fn is_empty(&self) -> bool {
-        self.components.is_empty()
+        self.components.len() == 0
     }
 
     /// The same snapshot with one version more.
     #[must_use]
     pub fn with_version(&self, id: &ComponentId, details: &VersionSummary) -> Self {
         let mut next = self.clone();
-        insert(&mut next.components, id, details);
+        next.components.insert(id, details);
         next
     }
 
@@ -182,7 +198,7 @@ impl CatalogSnapshot {
     #[must_use]
     pub fn union(&self, other: &Self) -> Self {
         let mut next = self.clone();
-        merge(&mut next.components, &other.components);
+        next.components.merge(&other.components);
         next.last_edit = self.last_edit.max(other.last_edit);
         next
     }
@@ -191,33 +207,15 @@ impl CatalogSnapshot {
     ///
     /// Components that the two snapshots share are skipped by their pointer.
     pub fn difference(old: &Self, new: &Self) -> Vec<Change> {
-        let mut changes = Vec::new();
-        if Arc::ptr_eq(&old.components, &new.components) {
-            return changes;
+        let mut published = Vec::new();
+        let mut removed = Vec::new();
+        for (name, before, after) in Components::differences(&old.components, &new.components) {
+            published
+                .extend(only(after, before).map(|version| Change::Published(id(name, version))));
+            removed.extend(only(before, after).map(|version| Change::Removed(id(name, version))));
         }
-        for (name, versions) in new.components.iter() {
-            let before = old.components.get(name);
-            if before.is_some_and(|before| Arc::ptr_eq(before, versions)) {
-                continue;
-            }
-            let added = versions
-                .versions
-                .iter()
-                .filter(|version| !before.is_some_and(|before| before.contains(version)));
-            changes.extend(added.map(|version| Change::Published(id(name, version))));
-        }
-        for (name, versions) in old.components.iter() {
-            let after = new.components.get(name);
-            if after.is_some_and(|after| Arc::ptr_eq(after, versions)) {
-                continue;
-            }
-            let removed = versions
-                .versions
-                .iter()
-                .filter(|version| !after.is_some_and(|after| after.contains(version)));
-            changes.extend(removed.map(|version| Change::Removed(id(name, version))));
-        }
-        changes
+        published.append(&mut removed);
+        published
     }
 }
 
@@ -245,53 +243,13 @@ impl Catalog {
     }
 }
 
-/// Adds one version; false when it is listed already.
-pub(crate) fn insert(
-    components: &mut Components,
-    id: &ComponentId,
-    details: &VersionSummary,
-) -> bool {
-    let listed = components
-        .get(&id.name)
-        .is_some_and(|versions| versions.contains(&id.version));
-    if listed {
-        return false;
-    }
-    let versions = Arc::make_mut(components)
-        .entry(id.name.clone())
-        .or_default();
-    Arc::make_mut(versions).insert(&id.version, details)
-}
-
-/// Adds everything that `other` lists, sharing what can be shared.
-pub(crate) fn merge(components: &mut Components, other: &Components) {
-    if Arc::ptr_eq(components, other) {
-        return;
-    }
-    for (name, versions) in other.iter() {
-        match components.get(name) {
-            Some(mine) if Arc::ptr_eq(mine, versions) => {}
-            Some(mine) if mine == versions => {
-                Arc::make_mut(components).insert(name.clone(), Arc::clone(versions));
-            }
-            Some(mine) => {
-                if versions
-                    .versions
-                    .iter()
-                    .any(|version| !mine.contains(version))
-                {
-                    let mut union = ComponentVersions::clone(mine);
-                    for (version, details) in versions.iter() {
-                        union.insert(version, details);
-                    }
-                    Arc::make_mut(components).insert(name.clone(), Arc::new(union));
-                }
-            }
-            None => {
-                Arc::make_mut(components).insert(name.clone(), Arc::clone(versions));
-            }
-        }
-    }
+/// Versions that one side has and the other has not, ascending.
+fn only<'a>(
+    side: Option<&'a Arc<ComponentVersions>>,
+    other: Option<&'a Arc<ComponentVersions>>,
+) -> impl Iterator<Item = &'a Version> {
+    let versions = side.into_iter().flat_map(|side| side.versions());
+    versions.filter(move |version| !other.is_some_and(|other| other.contains(version)))
 }
 
 fn id(name: &ComponentName, version: &Version) -> ComponentId {

@@ -94,7 +94,7 @@ impl IndexState {
         Ok(Self {
             generation: file.generation,
             last_edit: file.last_edit,
-            components: Arc::new(components.collect()),
+            components: components.collect(),
             revision: Some(revision),
         })
     }
@@ -131,7 +131,6 @@ impl From<SwapError> for IndexError {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::catalog::insert;
 
     #[test]
     fn an_index_is_read_as_it_was_written_and_shares_what_is_known() {
@@ -149,7 +148,7 @@ mod tests {
             template_size: Some(9),
             state: Some("deprecated".to_owned()),
         };
-        insert(&mut state.components, &id, &details);
+        state.components.insert(&id, &details);
         let bytes = state.to_bytes().unwrap();
         let read = IndexState::parse(&bytes, Revision::Number(7), &state.components).unwrap();
         assert_eq!((read.generation, read.last_edit), (7, 1000));

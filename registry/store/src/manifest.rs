@@ -202,7 +202,7 @@ impl<F: Manifest> Shared<F> {
             Some(known) => known,
             None => self.read().await?,
         };
-        let wanted = Arc::clone(components);
+        let wanted = components.clone();
         let (mut known, bytes) = blocking(move || {
             let bytes = known.add(&wanted, now_ms)?;
             Ok((known, bytes))
@@ -259,7 +259,7 @@ impl<F: Manifest> Known<F> {
                 changed |= self.file.add(name, versions);
             }
         }
-        self.holds = Arc::clone(components);
+        self.holds = components.clone();
         self.lost = false;
         if !changed {
             return Ok(None);

@@ -9,7 +9,7 @@ use ochre_model::{ComponentId, ComponentsJson};
 use tracing::instrument;
 
 use crate::{
-    catalog::{CatalogRevision, CatalogSnapshot, Components, insert, merge},
+    catalog::{CatalogRevision, CatalogSnapshot, Components},
     compare_swap::{Reading, SwapError},
     index::{Addition, IndexError, IndexState},
     source::ReadError,
@@ -83,7 +83,7 @@ impl ComponentStore {
         let list = inner.list_object.read(revision.manifest.as_ref()).await?;
         let index = inner.index_object.read(revision.index.as_ref()).await?;
         let mut poll = Poll {
-            components: Arc::clone(&revision.components),
+            components: revision.components.clone(),
             revision,
             last_edit: 0,
             changed: first,
@@ -128,7 +128,7 @@ impl Poll {
                 self.read.needs_rebuild |= first;
             }
             Reading::Found { bytes, revision } => {
-                let known = Arc::clone(&self.components);
+                let known = self.components.clone();
                 let parse = move || IndexState::parse(&bytes, revision, &known);
                 match crate::index::blocking(parse).await {
                     Ok(state) => self.take_state(&state),
@@ -155,7 +155,7 @@ impl Poll {
             let found = state.generation;
             self.alert(CatalogAlert::WentBack { seen, found });
         }
-        merge(&mut self.components, &state.components);
+        self.components.merge(&state.components);
         self.revision.generation = seen.max(state.generation);
         self.revision.index.clone_from(&state.revision);
         self.last_edit = self.last_edit.max(state.last_edit);
@@ -199,7 +199,7 @@ impl Poll {
 
     fn finish(mut self) -> CatalogRead {
         if self.changed {
-            self.revision.components = Arc::clone(&self.components);
+            self.revision.components = self.components.clone();
             self.read.snapshot = Some(CatalogSnapshot {
                 revision: self.revision,
                 last_edit: self.last_edit,
@@ -234,7 +234,7 @@ impl Inner {
             }
         }
         for Addition { id, details } in &additions {
-            insert(&mut poll.components, id, details);
+            poll.components.insert(id, details);
         }
         let lacks = crate::manifest::lacks(list, &poll.components);
         if (lacks || !additions.is_empty()) && self.leaves_owed() {

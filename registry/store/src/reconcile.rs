@@ -9,7 +9,7 @@ use ochre_model::ComponentId;
 use tracing::instrument;
 
 use crate::{
-    catalog::{CatalogSnapshot, Components, VersionSummary, insert},
+    catalog::{CatalogSnapshot, Components, VersionSummary},
     key::{PACKAGE_JSON, StoreKey},
     pending::Marker,
     source::ReadError,
@@ -69,7 +69,7 @@ impl ComponentStore {
             self.inner.finish_pending(&mut report).await?;
         }
         if scope == ReconcileScope::Everything {
-            let known = known.map(|known| Arc::clone(&known.components));
+            let known = known.map(|known| known.components.clone());
             let rebuilt = self.inner.rebuild(known.unwrap_or_default(), &mut report);
             // What was owed before is still owed.
             rebuilt.await.inspect_err(|_| self.inner.owe())?;
@@ -160,7 +160,7 @@ impl Inner {
         for ((id, _), result) in missing.into_iter().zip(results) {
             match result {
                 Ok(Some(details)) => {
-                    insert(&mut components, &id, &details);
+                    components.insert(&id, &details);
                     found.push((id, details));
                 }
                 Ok(None) => {}

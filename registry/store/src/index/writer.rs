@@ -10,7 +10,7 @@ use tokio::{runtime::Handle, sync::oneshot};
 
 use super::{IndexError, IndexState};
 use crate::{
-    catalog::{Components, VersionSummary, insert, merge},
+    catalog::{Components, VersionSummary},
     compare_swap::{Reading, SwapObject, Swapped},
     manifest::Exporter,
     retry::Backoff,
@@ -140,7 +140,7 @@ impl IndexWriter {
     pub(crate) async fn rebuild(&self, known: &Components) -> Answer {
         let mut turn = self.turn.lock().await;
         let mut good = IndexState::clone(&turn.last_good);
-        merge(&mut good.components, known);
+        good.components.merge(known);
         good.generation = good.generation.max(1);
         turn.last_good = Arc::new(good);
         turn.current = None;
@@ -207,7 +207,7 @@ impl IndexWriter {
         }
         let revision = match self.object.read(None).await? {
             Reading::Found { bytes, revision } => {
-                let known = Arc::clone(&turn.last_good.components);
+                let known = turn.last_good.components.clone();
                 let tag = revision.clone();
                 match blocking(move || IndexState::parse(&bytes, tag, &known)).await {
                     Ok(state) => {
@@ -234,10 +234,10 @@ impl IndexWriter {
     /// The state after `current`, or none when the index lists every addition already.
     fn next(&self, current: &Current, additions: &[Addition]) -> Option<IndexState> {
         let Current { state, lost } = current;
-        let mut components = Arc::clone(&state.components);
+        let mut components = state.components.clone();
         let mut changed = *lost;
         for addition in additions {
-            changed |= insert(&mut components, &addition.id, &addition.details);
+            changed |= components.insert(&addition.id, &addition.details);
         }
         changed.then(|| IndexState {
             generation: state.generation + 1,

@@ -1,0 +1,114 @@
+//! Every component with its versions.
+
+use std::{borrow::Borrow, sync::Arc};
+
+use ochre_model::{ComponentId, ComponentName};
+
+use super::{
+    ComponentVersions, VersionSummary,
+    shared_map::{Difference, SharedMap},
+};
+
+/// Every component with its versions: cheap to copy, to change and to compare with a copy.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct Components {
+    map: SharedMap<ComponentName, Arc<ComponentVersions>>,
+    /// How many versions all components have together.
+    versions: usize,
+}
+
+// === impl Components ===
+
+impl Components {
+    pub(crate) fn get<Q: Ord + ?Sized>(&self, name: &Q) -> Option<&Arc<ComponentVersions>>
+    where
+        ComponentName: Borrow<Q>,
+    {
+        self.map.get(name)
+    }
+
+    pub(crate) fn get_key_value<Q: Ord + ?Sized>(
+        &self,
+        name: &Q,
+    ) -> Option<(&ComponentName, &Arc<ComponentVersions>)>
+    where
+        ComponentName: Borrow<Q>,
+    {
+        self.map.get_key_value(name)
+    }
+
+    pub(crate) fn contains(&self, id: &ComponentId) -> bool {
+        self.get(&id.name)
+            .is_some_and(|versions| versions.contains(&id.version))
+    }
+
+    /// Alphabetical.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (&ComponentName, &Arc<ComponentVersions>)> {
+        self.map.iter()
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.map.len()
+    }
+
+    pub(crate) fn version_count(&self) -> usize {
+        self.versions
+    }
+
+    /// Sets the versions of one component.
+    pub(crate) fn set(&mut self, name: ComponentName, versions: Arc<ComponentVersions>) {
+        self.versions += versions.versions().len();
+        if let Some(before) = self.map.insert(name, versions) {
+            self.versions -= before.versions().len();
+        }
+    }
+
+    /// Adds one version; false when it is listed already.
+    pub(crate) fn insert(&mut self, id: &ComponentId, details: &VersionSummary) -> bool {
+        let mut versions = match self.get(&id.name) {
+            Some(versions) if versions.contains(&id.version) => return false,
+            Some(versions) => ComponentVersions::clone(versions),
+            None => ComponentVersions::default(),
+        };
+        versions.insert(&id.version, details);
+        self.set(id.name.clone(), Arc::new(versions));
+        true
+    }
+
+    /// Adds everything that `other` lists, sharing what can be shared.
+    pub(crate) fn merge(&mut self, other: &Self) {
+        if self.len() == 0 {
+            self.clone_from(other);
+        }
+        let mine = self.clone();
+        for (name, mine, theirs) in Self::differences(&mine, other) {
+            let Some(theirs) = theirs else { continue };
+            match mine {
+                Some(mine) if mine == theirs => self.set(name.clone(), Arc::clone(theirs)),
+                Some(mine) => {
+                    if let Some(union) = mine.union(theirs) {
+                        self.set(name.clone(), Arc::new(union));
+                    }
+                }
+                None => self.set(name.clone(), Arc::clone(theirs)),
+            }
+        }
+    }
+
+    /// Components that are not one and the same in both, alphabetical.
+    pub(crate) fn differences<'a>(
+        old: &'a Self,
+        new: &'a Self,
+    ) -> impl Iterator<Item = Difference<'a, ComponentName, Arc<ComponentVersions>>> {
+        SharedMap::differences(&old.map, &new.map, Arc::ptr_eq)
+    }
+}
+
+impl FromIterator<(ComponentName, Arc<ComponentVersions>)> for Components {
+    fn from_iter<I: IntoIterator<Item = (ComponentName, Arc<ComponentVersions>)>>(all: I) -> Self {
+        let map: SharedMap<ComponentName, Arc<ComponentVersions>> = all.into_iter().collect();
+        let versions = map.iter().map(|(_, versions)| versions.versions().len());
+        let versions = versions.sum();
+        Self { map, versions }
+    }
+}
