@@ -9,7 +9,7 @@ prints one row for each size. Needs Python alone:
     loadtest/scale.py --registry target/release/ochre-registry --sizes 1000,10000,100000
 """
 
-import argparse, http.client, io, json, os, pathlib, shutil, signal, socket, statistics
+import argparse, atexit, http.client, io, json, os, pathlib, shutil, signal, socket, statistics
 import subprocess, sys, tarfile, tempfile, time
 
 KEY = "0123456789abcdef0123456789abcdef01234567"
@@ -33,7 +33,8 @@ def versions_of(component, count):
 
 def generate(folder, components, versions):
     """Writes the manifests that a registry of this size has."""
-    shutil.rmtree(folder, ignore_errors=True)
+    if folder.exists():
+        shutil.rmtree(folder)
     own, shared = folder / "components.ochre" / "index", folder / "components"
     own.mkdir(parents=True)
     shared.mkdir(parents=True)
@@ -75,6 +76,7 @@ class Node:
         self.started = time.monotonic()
         command = [binary, "--listen", f"127.0.0.1:{self.port}"]
         self.process = subprocess.Popen(command, env=environment, stdout=log, stderr=log)
+        atexit.register(self.process.kill)
         self.connection = None
         self.start = self.wait(lambda: self.get("/~ready")[0] == 200, 600) - self.started
 

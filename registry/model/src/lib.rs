@@ -25,4 +25,4 @@ pub use parameter::{NonFinite, ParameterSpec, ParameterValue, Parameters, Parame
 pub use query::{FormError, encode_uri_component, href, parse as parse_query, parse_form};
 pub use range::{Range, RangeError, resolve};
 pub use version::{Version, VersionError, VersionNumber};
-pub use wire::{ComponentsDetails, ComponentsJson, VersionDetails, WireError};
+pub use wire::{ComponentsDetails, ComponentsJson, VersionDetails, WireError, each_component};

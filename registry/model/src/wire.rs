@@ -1,13 +1,19 @@
 //! `components.json` and `components-details.json`, which all registries of a store share.
 
-use std::collections::BTreeMap;
+mod each;
 
-use serde::{Deserialize, Deserializer, Serialize, de};
+use std::{collections::BTreeMap, marker::PhantomData};
 
+use serde::{
+    Deserialize, Deserializer, Serialize,
+    de::{self, DeserializeSeed},
+};
+
+pub use self::each::each_component;
 use crate::json;
 
-/// Longest accepted file, in bytes.
-const FILE_MAX: usize = 128 * 1024 * 1024;
+/// Longest accepted file, in bytes: that of some four million versions.
+const FILE_MAX: usize = 256 * 1024 * 1024;
 
 /// `components.json`: every published version.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -49,7 +55,7 @@ pub struct VersionDetails {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum WireError {
-    /// Larger than 128 MiB.
+    /// Larger than 256 MiB.
     #[error("file is larger than {FILE_MAX} bytes")]
     TooLarge,
     /// Not JSON, or a member has a wrong type.
@@ -108,16 +114,25 @@ impl ComponentsDetails {
 }
 
 fn parse<'de, T: Deserialize<'de>>(bytes: &'de [u8]) -> Result<T, WireError> {
+    deserialize(bytes, PhantomData::<T>)
+}
+
+fn deserialize<'de, S: DeserializeSeed<'de>>(
+    bytes: &'de [u8],
+    seed: S,
+) -> Result<S::Value, WireError> {
     if bytes.len() > FILE_MAX {
         return Err(WireError::TooLarge);
     }
     let mut deserializer = serde_json::Deserializer::from_slice(bytes);
-    let file = serde_path_to_error::deserialize(&mut deserializer).map_err(|error| {
-        WireError::Malformed {
-            place: error.path().to_string(),
-            source: error.into_inner(),
-        }
-    })?;
+    let mut track = serde_path_to_error::Track::new();
+    let tracked = serde_path_to_error::Deserializer::new(&mut deserializer, &mut track);
+    let file = seed
+        .deserialize(tracked)
+        .map_err(|source| WireError::Malformed {
+            place: track.path().to_string(),
+            source,
+        })?;
     deserializer.end().map_err(|source| WireError::Malformed {
         place: ".".to_owned(),
         source,

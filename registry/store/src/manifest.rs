@@ -2,17 +2,21 @@
 //!
 //! Ochre adds to them what its index holds and never takes anything away.
 
-use std::{collections::HashSet, fmt::Debug, sync::Arc, time::Duration};
+mod details;
+mod file;
+mod list;
 
+use std::{sync::Arc, time::Duration};
+
+use bytes::Bytes;
+use ochre_model::{Clock, json::JsonError};
+
+use self::{details::Details, file::SurplusOf};
+pub(crate) use self::{file::Compared, file::Manifest, list::List};
 use crate::{
-    catalog::{ComponentVersions, Components},
+    catalog::Components,
     compare_swap::{Reading, Revision, SwapError, SwapObject, Swapped},
     retry::Backoff,
-};
-use bytes::Bytes;
-use ochre_model::{
-    Clock, ComponentName, ComponentsDetails, ComponentsJson, Version, VersionDetails, WireError,
-    json::JsonError,
 };
 
 /// Writes that may be lost to others in a row.
@@ -24,39 +28,27 @@ const ERRORS_MAX: usize = 4;
 /// Writes both manifests.
 #[derive(Debug)]
 pub(crate) struct Exporter {
-    list: Shared<ComponentsJson>,
-    details: Shared<ComponentsDetails>,
+    list: Shared<List>,
+    details: Shared<Details>,
     clock: Arc<dyn Clock>,
 }
 
 /// One manifest, and what is believed of it.
 #[derive(Debug)]
-struct Shared<F> {
+struct Shared<M: Manifest> {
     object: SwapObject,
-    known: Option<Known<F>>,
+    known: Option<Known<M>>,
 }
 
+/// What a manifest holds: the catalog of then, and a surplus.
 #[derive(Debug)]
-struct Known<F> {
-    file: F,
+struct Known<M: Manifest> {
     revision: Option<Revision>,
-    /// What of the index the file holds.
+    last_edit: u64,
     holds: Components,
-    /// The store has no readable file: it is written even when nothing is added.
-    lost: bool,
-}
-
-/// A manifest that grows by union.
-trait Manifest: Debug + Default + Send + 'static {
-    fn read(bytes: &[u8]) -> Result<Self, WireError>;
-
-    fn write(&self) -> Result<Vec<u8>, JsonError>;
-
-    /// Adds what is missing; false when nothing is.
-    fn add(&mut self, name: &ComponentName, versions: &ComponentVersions) -> bool;
-
-    /// Moves the time of the last edit past every time seen.
-    fn touch(&mut self, now_ms: u64);
+    surplus: SurplusOf<M::Surplus>,
+    /// It lacks something, or cannot be read: it is written even when nothing is added.
+    lacks: bool,
 }
 
 /// A failed export.
@@ -70,66 +62,6 @@ enum ExportError {
     Worker(#[source] tokio::task::JoinError),
     #[error("manifest cannot be read or written")]
     Unavailable(#[from] SwapError),
-}
-
-// === impl ComponentsJson ===
-
-impl Manifest for ComponentsJson {
-    fn read(bytes: &[u8]) -> Result<Self, WireError> {
-        Self::parse(bytes)
-    }
-
-    fn write(&self) -> Result<Vec<u8>, JsonError> {
-        self.to_bytes()
-    }
-
-    fn add(&mut self, name: &ComponentName, versions: &ComponentVersions) -> bool {
-        let listed = self.components.entry(name.as_str().to_owned()).or_default();
-        let added: Vec<String> = missing(listed, versions).map(ToString::to_string).collect();
-        if added.is_empty() {
-            return false;
-        }
-        listed.extend(added);
-        listed.sort_by_cached_key(|text| {
-            let version = text.parse::<Version>().ok();
-            (version.is_none(), version, text.clone())
-        });
-        true
-    }
-
-    fn touch(&mut self, now_ms: u64) {
-        self.last_edit = now_ms.max(self.last_edit.saturating_add(1));
-    }
-}
-
-// === impl ComponentsDetails ===
-
-impl Manifest for ComponentsDetails {
-    fn read(bytes: &[u8]) -> Result<Self, WireError> {
-        Self::parse(bytes)
-    }
-
-    fn write(&self) -> Result<Vec<u8>, JsonError> {
-        self.to_bytes()
-    }
-
-    fn add(&mut self, name: &ComponentName, versions: &ComponentVersions) -> bool {
-        let listed = self.components.entry(name.as_str().to_owned()).or_default();
-        let before = listed.len();
-        for (version, details) in versions.iter() {
-            listed
-                .entry(version.as_str().to_owned())
-                .or_insert_with(|| VersionDetails {
-                    publish_date: details.publish_date,
-                    template_size: details.template_size,
-                });
-        }
-        listed.len() > before
-    }
-
-    fn touch(&mut self, now_ms: u64) {
-        self.last_edit = now_ms.max(self.last_edit.saturating_add(1));
-    }
 }
 
 // === impl Exporter ===
@@ -170,7 +102,7 @@ impl Exporter {
 
 // === impl Shared ===
 
-impl<F: Manifest> Shared<F> {
+impl<M: Manifest> Shared<M> {
     async fn export(
         &mut self,
         components: &Components,
@@ -200,47 +132,51 @@ impl<F: Manifest> Shared<F> {
     async fn attempt(&mut self, components: &Components, now_ms: u64) -> Result<bool, ExportError> {
         let mut known = match self.known.take() {
             Some(known) => known,
-            None => self.read().await?,
+            None => self.read(components).await?,
         };
+        if !known.lacks && !adds(&known.holds, components) {
+            known.holds = components.clone();
+            self.known = Some(known);
+            return Ok(true);
+        }
         let wanted = components.clone();
         let (mut known, bytes) = blocking(move || {
-            let bytes = known.add(&wanted, now_ms)?;
+            let bytes = known.add(wanted, now_ms)?;
             Ok((known, bytes))
         })
         .await?;
-        if let Some(bytes) = bytes {
-            match self.object.swap(known.revision.as_ref(), bytes).await? {
-                Swapped::Conflict => return Ok(false),
-                Swapped::Done(None) => return Ok(true),
-                Swapped::Done(revision) => known.revision = revision,
-            }
+        match self.object.swap(known.revision.as_ref(), bytes).await? {
+            Swapped::Conflict => return Ok(false),
+            Swapped::Done(None) => return Ok(true),
+            Swapped::Done(revision) => known.revision = revision,
         }
         self.known = Some(known);
         Ok(true)
     }
 
-    async fn read(&self) -> Result<Known<F>, ExportError> {
+    async fn read(&self, components: &Components) -> Result<Known<M>, ExportError> {
         let path = self.object.path().clone();
         let (bytes, revision) = match self.object.read(None).await? {
             Reading::Found { bytes, revision } => (Some(bytes), Some(revision)),
             Reading::Missing | Reading::Unchanged => (None, None),
         };
+        let holds = components.clone();
         blocking(move || {
-            let parsed = bytes.map(|bytes| F::read(&bytes));
-            let file = match parsed {
-                Some(Ok(file)) => Some(file),
+            let compared = match bytes.map(|bytes| M::compare(&bytes, &holds)) {
+                Some(Ok(compared)) => compared,
                 Some(Err(error)) => {
                     tracing::error!(store.path = %path, error = %error,
                         "found a damaged manifest; wrote it again from the index");
-                    None
+                    Compared::default()
                 }
-                None => None,
+                None => Compared::default(),
             };
             Ok(Known {
-                lost: file.is_none(),
-                file: file.unwrap_or_default(),
                 revision,
-                holds: Components::default(),
+                last_edit: compared.last_edit,
+                surplus: compared.surplus,
+                lacks: compared.lacks,
+                holds,
             })
         })
         .await
@@ -249,48 +185,23 @@ impl<F: Manifest> Shared<F> {
 
 // === impl Known ===
 
-impl<F: Manifest> Known<F> {
-    /// Adds what is missing; the bytes to write, or none when nothing is.
-    fn add(&mut self, components: &Components, now_ms: u64) -> Result<Option<Bytes>, ExportError> {
-        let mut changed = self.lost;
-        for (name, versions) in components.iter() {
-            let held = self.holds.get(name);
-            if !held.is_some_and(|held| Arc::ptr_eq(held, versions)) {
-                changed |= self.file.add(name, versions);
-            }
-        }
-        self.holds = components.clone();
-        self.lost = false;
-        if !changed {
-            return Ok(None);
-        }
-        self.file.touch(now_ms);
-        let bytes = self.file.write().map_err(ExportError::Malformed)?;
-        Ok(Some(bytes.into()))
+impl<M: Manifest> Known<M> {
+    /// The bytes of a file that holds everything in `components` as well.
+    fn add(&mut self, components: Components, now_ms: u64) -> Result<Bytes, ExportError> {
+        self.last_edit = now_ms.max(self.last_edit.saturating_add(1));
+        self.holds = components;
+        self.lacks = false;
+        let text = file::text::<M>(&self.holds, &self.surplus, self.last_edit);
+        Ok(text.map_err(ExportError::Malformed)?.into())
     }
 }
 
-/// Whether some version of the index is not listed.
-pub(crate) fn lacks(list: &ComponentsJson, components: &Components) -> bool {
-    components.iter().any(|(name, versions)| {
-        let listed = list.components.get(name.as_str()).map(Vec::as_slice);
-        missing(listed.unwrap_or_default(), versions)
-            .next()
-            .is_some()
+/// Whether `next` lists a version that `held` does not.
+fn adds(held: &Components, next: &Components) -> bool {
+    Components::differences(held, next).any(|(_, held, next)| {
+        let mut versions = next.into_iter().flat_map(|next| next.versions());
+        versions.any(|version| !held.is_some_and(|held| held.contains(version)))
     })
-}
-
-fn missing<'a>(
-    listed: &[String],
-    versions: &'a ComponentVersions,
-) -> impl Iterator<Item = &'a Version> {
-    let listed: HashSet<&str> = listed.iter().map(String::as_str).collect();
-    let missing: Vec<&Version> = versions
-        .versions()
-        .iter()
-        .filter(|version| !listed.contains(version.as_str()))
-        .collect();
-    missing.into_iter()
 }
 
 fn report(path: &object_store::path::Path, result: Result<(), ExportError>) -> bool {
@@ -310,48 +221,4 @@ async fn blocking<T: Send + 'static>(
 ) -> Result<T, ExportError> {
     let done = tokio::task::spawn_blocking(work).await;
     done.unwrap_or_else(|error| Err(ExportError::Worker(error)))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::catalog::VersionSummary;
-
-    fn versions(texts: &[&str]) -> ComponentVersions {
-        let details = VersionSummary {
-            publish_date: 12,
-            template_size: None,
-            state: Some("deprecated".to_owned()),
-        };
-        texts
-            .iter()
-            .map(|text| (text.parse().unwrap(), details.clone()))
-            .collect()
-    }
-
-    #[test]
-    fn the_list_keeps_what_others_wrote_and_its_order_is_npms() {
-        let mut file = ComponentsJson::parse(
-            br#"{"lastEdit":5,"components":{"a":["nonsense","1.9.0","v1.0.0"],"b c":["1"]}}"#,
-        )
-        .unwrap();
-        assert!(file.add(&"a".parse().unwrap(), &versions(&["1.10.0", "1.9.0"])));
-        assert!(!file.add(&"a".parse().unwrap(), &versions(&["1.10.0"])));
-        file.touch(3);
-        assert_eq!(
-            serde_json::to_string(&file).unwrap(),
-            r#"{"lastEdit":6,"components":{"a":["v1.0.0","1.9.0","1.10.0","nonsense"],"b c":["1"]}}"#
-        );
-    }
-
-    #[test]
-    fn details_have_the_shape_of_open_components() {
-        let mut file = ComponentsDetails::default();
-        assert!(file.add(&"a".parse().unwrap(), &versions(&["1.0.0"])));
-        file.touch(7);
-        assert_eq!(
-            serde_json::to_string(&file).unwrap(),
-            r#"{"lastEdit":7,"components":{"a":{"1.0.0":{"publishDate":12}}}}"#
-        );
-    }
 }

@@ -5,13 +5,14 @@ use std::sync::Arc;
 
 use futures::{FutureExt as _, StreamExt as _, future::BoxFuture, stream};
 use object_store::path::Path;
-use ochre_model::{ComponentId, ComponentsJson};
+use ochre_model::ComponentId;
 use tracing::instrument;
 
 use crate::{
     catalog::{CatalogRevision, CatalogSnapshot, Components},
     compare_swap::{Reading, SwapError},
     index::{Addition, IndexError, IndexState},
+    manifest::{Compared, List, Manifest as _},
     source::ReadError,
     store::{ComponentStore, Inner},
 };
@@ -100,6 +101,9 @@ impl ComponentStore {
     }
 }
 
+/// `components.json`, seen from the index.
+type Listed = Compared<Vec<String>>;
+
 /// A poll on its way.
 struct Poll {
     revision: CatalogRevision,
@@ -166,7 +170,7 @@ impl Poll {
         &mut self,
         reading: Reading,
         path: &Path,
-    ) -> Result<Option<ComponentsJson>, ReadError> {
+    ) -> Result<Option<Listed>, ReadError> {
         match reading {
             Reading::Unchanged => Ok(None),
             Reading::Missing => {
@@ -177,7 +181,8 @@ impl Poll {
                 Ok(None)
             }
             Reading::Found { bytes, revision } => {
-                let parsed = tokio::task::spawn_blocking(move || ComponentsJson::parse(&bytes));
+                let known = self.components.clone();
+                let parsed = tokio::task::spawn_blocking(move || List::compare(&bytes, &known));
                 let parsed = parsed.await;
                 let parsed = parsed.map_err(|error| ReadError::Unavailable(Arc::new(error)))?;
                 self.revision.manifest = parsed.is_ok().then_some(revision);
@@ -214,8 +219,8 @@ impl Poll {
 
 impl Inner {
     /// Takes over the versions that only `components.json` lists, each after a look at its files.
-    async fn import(&self, poll: &mut Poll, list: &ComponentsJson) {
-        let unknown = unknown(list, &poll.components);
+    async fn import(&self, poll: &mut Poll, list: &Listed) {
+        let unknown = unknown(list);
         let looks = unknown.into_iter().map(|id| {
             let look = async move {
                 let found = self.find(&id).await;
@@ -236,7 +241,7 @@ impl Inner {
         for Addition { id, details } in &additions {
             poll.components.insert(id, details);
         }
-        let lacks = crate::manifest::lacks(list, &poll.components);
+        let lacks = list.lacks;
         if (lacks || !additions.is_empty()) && self.leaves_owed() {
             return;
         }
@@ -300,22 +305,17 @@ impl From<SwapError> for ReadError {
 }
 
 /// Versions that only the list names; what is no name or version is passed over.
-fn unknown(list: &ComponentsJson, components: &Components) -> Vec<ComponentId> {
+fn unknown(list: &Listed) -> Vec<ComponentId> {
     let mut unknown = Vec::new();
-    for (name, versions) in &list.components {
+    for (name, texts) in &list.surplus {
         let Ok(name) = name.parse::<ochre_model::ComponentName>() else {
             continue;
         };
-        let known = components.get(&name);
-        let versions = versions.iter().filter_map(|text| text.parse().ok());
-        unknown.extend(
-            versions
-                .filter(|version| !known.is_some_and(|known| known.contains(version)))
-                .map(|version| ComponentId {
-                    name: name.clone(),
-                    version,
-                }),
-        );
+        let versions = texts.iter().filter_map(|text| text.parse().ok());
+        unknown.extend(versions.map(|version| ComponentId {
+            name: name.clone(),
+            version,
+        }));
     }
     unknown
 }
