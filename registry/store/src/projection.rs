@@ -120,7 +120,7 @@ impl Inner {
     }
 
     /// Reads every file that lies under a published version.
-    async fn collect_published(
+    pub(crate) async fn collect_published(
         &self,
         id: &ComponentId,
         package: Bytes,

@@ -200,7 +200,7 @@ impl Inner {
 }
 
 /// Reads `prefix/name/version[/file]`.
-fn release_of(
+pub(crate) fn release_of(
     object: &ObjectMeta,
     prefix: &object_store::path::Path,
     file: Option<&str>,

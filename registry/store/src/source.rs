@@ -208,11 +208,19 @@ impl Inner {
         let Some(bytes) = self.objects.fetch(&path, OBJECT_MAX).await? else {
             return Ok(None);
         };
-        let parsed = tokio::task::spawn_blocking(move || ReleaseArchive::parse(&bytes)).await;
-        let archive = parsed
+        self.parse_archive(id, bytes).await.map(Some)
+    }
+
+    /// Takes a release object apart, every file verified.
+    pub(crate) async fn parse_archive(
+        &self,
+        id: &ComponentId,
+        object: Bytes,
+    ) -> Result<ReleaseArchive, ReadError> {
+        let parsed = tokio::task::spawn_blocking(move || ReleaseArchive::parse(&object)).await;
+        parsed
             .map_err(|error| ReadError::Unavailable(Arc::new(error)))?
-            .map_err(|error| malformed(id, error))?;
-        Ok(Some(archive))
+            .map_err(|error| malformed(id, error))
     }
 
     /// The header of a release, whoever published it.
