@@ -163,9 +163,12 @@ impl Watch {
         }
     }
 
-    /// Takes over what this node has published itself.
+    /// Takes over what this node has changed itself.
     pub fn apply(&self, committed: &Committed) {
-        self.insert(&committed.id, &committed.details);
+        let Committed {
+            name, component, ..
+        } = committed;
+        self.replace(|current| Some(current.with_component(name, component)));
     }
 
     /// Takes over a version that was found in the store.

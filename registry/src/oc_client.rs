@@ -74,7 +74,7 @@ impl OcClient {
             details: VersionSummary {
                 publish_date: DATE,
                 template_size: Some(TEMPLATE.len() as u64),
-                state: None,
+                ..VersionSummary::default()
             },
             browser,
             merged: ArcSwapOption::empty(),

@@ -90,6 +90,8 @@ async fn follow(parts: TaskParts) {
                     }
                 }
                 Change::Removed(_) => parts.metrics.change_seen("removed"),
+                Change::StateChanged { .. } => parts.metrics.change_seen("state"),
+                Change::ChannelMoved { .. } => parts.metrics.change_seen("channel"),
                 _ => {}
             }
         }

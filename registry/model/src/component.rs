@@ -21,14 +21,20 @@ pub struct ComponentName(Arc<str>);
 #[error("component name is not valid")]
 pub struct NameError;
 
-/// One release: a component's name and an exact version.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+/// One release: a component's name and an exact version. As text: `name@version`.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
 pub struct ComponentId {
     /// The component.
     pub name: ComponentName,
     /// The exact version, as published.
     pub version: Version,
 }
+
+/// The text does not name a release.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("release is not given as name@version")]
+pub struct IdError;
 
 // === impl ComponentName ===
 
@@ -88,6 +94,32 @@ impl fmt::Display for ComponentId {
     }
 }
 
+impl FromStr for ComponentId {
+    type Err = IdError;
+
+    fn from_str(text: &str) -> Result<Self, IdError> {
+        let (name, version) = text.split_once('@').ok_or(IdError)?;
+        Ok(Self {
+            name: name.parse().map_err(|_| IdError)?,
+            version: version.parse().map_err(|_| IdError)?,
+        })
+    }
+}
+
+impl TryFrom<String> for ComponentId {
+    type Error = IdError;
+
+    fn try_from(text: String) -> Result<Self, IdError> {
+        text.parse()
+    }
+}
+
+impl From<ComponentId> for String {
+    fn from(id: ComponentId) -> Self {
+        id.to_string()
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -104,6 +136,15 @@ mod tests {
         let long = "a".repeat(NAME_MAX + 1);
         for text in ["", "_package", "a.b", "..", "a/b", "é", "a b", "~x", &long] {
             assert_eq!(text.parse::<ComponentName>(), Err(NameError), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_release_is_read_as_it_is_written() {
+        let id: ComponentId = "hello@1.0.0-rc.1".parse().unwrap();
+        assert_eq!(id.to_string(), "hello@1.0.0-rc.1");
+        for text in ["hello", "hello@", "@1.0.0", "hello@1.x", "a b@1.0.0"] {
+            assert_eq!(text.parse::<ComponentId>(), Err(IdError), "{text}");
         }
     }
 }

@@ -4,6 +4,7 @@
 //! [`resolve`] (how a requested version is resolved) and [`Parameters`] (what a caller asks for).
 
 mod change;
+mod channel;
 mod clock;
 mod component;
 mod grammar;
@@ -12,17 +13,20 @@ mod manifest;
 mod parameter;
 mod query;
 mod range;
+mod state;
 mod version;
 mod wire;
 
 pub use change::Change;
+pub use channel::{ChannelError, ChannelName};
 pub use clock::{Clock, SystemClock};
-pub use component::{ComponentId, ComponentName, NameError};
+pub use component::{ComponentId, ComponentName, IdError, NameError};
 pub use manifest::{
     DataProviderFile, ManifestError, ManifestLimits, OcBlock, OcFiles, PackageJson, TemplateFile,
 };
 pub use parameter::{NonFinite, ParameterSpec, ParameterValue, Parameters, ParametersError};
 pub use query::{FormError, encode_uri_component, href, parse as parse_query, parse_form};
-pub use range::{Range, RangeError, resolve};
+pub use range::{Range, RangeError, resolve, resolve_offered};
+pub use state::{NoteError, ReleaseState, ReleaseStatus, StateError, StateNote};
 pub use version::{Version, VersionError, VersionNumber};
 pub use wire::{ComponentsDetails, ComponentsJson, VersionDetails, WireError, each_component};

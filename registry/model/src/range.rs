@@ -57,13 +57,22 @@ impl Range {
     /// The highest of `versions` (ascending) that satisfies the range, as `semver.maxSatisfying`:
     /// of several with equal precedence the first.
     pub fn max_satisfying<'a>(&self, versions: &'a [Version]) -> Option<&'a Version> {
+        self.max_offered(versions, |_| true)
+    }
+
+    /// As [`Range::max_satisfying`] of those versions that are `offered`.
+    fn max_offered<'a>(
+        &self,
+        versions: &'a [Version],
+        offered: impl Fn(&Version) -> bool,
+    ) -> Option<&'a Version> {
         let mut best: Option<&Version> = None;
         for version in versions.iter().rev() {
             let passed = best.is_some_and(|best| version.precedence(best) == Ordering::Less);
             if passed {
                 break;
             }
-            if self.matches(version) {
+            if self.matches(version) && offered(version) {
                 best = Some(version);
             }
         }
@@ -113,27 +122,41 @@ impl Comparator {
 ///
 /// Source: `packages/oc/src/registry/domain/version-handler.ts`.
 pub fn resolve<'a>(versions: &'a [Version], requested: &str) -> Option<&'a Version> {
+    resolve_offered(versions, requested, |_| true)
+}
+
+/// As [`resolve`], where ranges and no request at all mean only versions that are `offered`.
+///
+/// A listed text means itself all the same.
+pub fn resolve_offered<'a>(
+    versions: &'a [Version],
+    requested: &str,
+    offered: impl Fn(&Version) -> bool,
+) -> Option<&'a Version> {
     if requested.is_empty() {
-        let highest = || first_of_highest(versions);
-        return Range {
+        let any = Range {
             sets: vec![Vec::new()],
-        }
-        .max_satisfying(versions)
-        .or_else(highest);
+        };
+        return any
+            .max_offered(versions, &offered)
+            .or_else(|| first_of_highest(versions, offered));
     }
     versions
         .iter()
         .find(|version| version.as_str() == requested)
-        .or_else(|| requested.parse::<Range>().ok()?.max_satisfying(versions))
+        .or_else(|| {
+            let range = requested.parse::<Range>().ok()?;
+            range.max_offered(versions, offered)
+        })
 }
 
-fn first_of_highest(versions: &[Version]) -> Option<&Version> {
-    let last = versions.last()?;
-    versions
-        .iter()
-        .rev()
+fn first_of_highest(versions: &[Version], offered: impl Fn(&Version) -> bool) -> Option<&Version> {
+    let mut offered = versions.iter().rev().filter(|version| offered(version));
+    let last = offered.next()?;
+    offered
         .take_while(|version| version.precedence(last) == Ordering::Equal)
         .last()
+        .or(Some(last))
 }
 
 fn satisfies(set: &[Comparator], version: &Version) -> bool {
@@ -235,5 +258,32 @@ mod tests {
             "||".repeat(5_000).parse::<Range>().unwrap_err(),
             RangeError::TooLong
         );
+    }
+
+    #[test]
+    fn versions_that_are_not_offered_are_in_no_range_and_answer_to_their_text() {
+        let versions: Vec<Version> = ["1.0.0", "1.1.0", "1.1.0+b", "2.0.0", "3.0.0-a"]
+            .map(|text| text.parse().unwrap())
+            .into();
+        let without = |yanked: &[&str], requested: &str| {
+            let offered = |version: &Version| !yanked.contains(&version.as_str());
+            resolve_offered(&versions, requested, offered).map(ToString::to_string)
+        };
+        for (yanked, requested, expected) in [
+            (&["2.0.0"][..], "", Some("1.1.0")),
+            (&["2.0.0"], "2.0.0", Some("2.0.0")),
+            (&["2.0.0"], "=2.0.0", None),
+            (&["2.0.0"], ">=3.0.0-0", Some("3.0.0-a")),
+            (&["1.1.0"], "1", Some("1.1.0+b")),
+            (&["1.1.0", "1.1.0+b"], "^1", Some("1.0.0")),
+            (&["1.0.0", "1.1.0", "1.1.0+b", "2.0.0"], "", Some("3.0.0-a")),
+            (&["1.0.0", "1.1.0", "1.1.0+b", "2.0.0", "3.0.0-a"], "", None),
+        ] {
+            assert_eq!(
+                without(yanked, requested).as_deref(),
+                expected,
+                "{requested} without {yanked:?}"
+            );
+        }
     }
 }

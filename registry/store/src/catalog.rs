@@ -1,41 +1,24 @@
 //! What is published, in memory.
 
+mod channels;
 mod components;
 mod shared_map;
+mod versions;
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::sync::Arc;
 
 use arc_swap::{ArcSwap, Guard};
 use ochre_model::{Change, ComponentId, ComponentName, Version};
-use serde::{Deserialize, Serialize};
 
-pub(crate) use self::components::Components;
+pub(crate) use self::{channels::Channels, components::Components};
+pub use self::{
+    channels::{Channel, Target},
+    versions::{ComponentVersions, VersionSummary},
+};
 use crate::compare_swap::Revision;
 
 /// Name of OC's own component, listed last.
 const OC_CLIENT: &str = "oc-client";
-
-/// What lists and searches need to know of a version.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct VersionSummary {
-    /// `oc.date`: milliseconds since 1970, 0 when unknown.
-    #[serde(default)]
-    pub publish_date: u64,
-    /// `oc.files.template.size`: bytes.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub template_size: Option<u64>,
-    /// `oc.state`: `deprecated`, `experimental` or any other text.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub state: Option<String>,
-}
-
-/// The versions of one component, ascending as npm orders them.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct ComponentVersions {
-    versions: Vec<Version>,
-    details: Vec<VersionSummary>,
-}
 
 /// Which state of the store a snapshot was made from.
 #[derive(Clone, Debug, Default)]
@@ -57,69 +40,6 @@ pub struct CatalogSnapshot {
 /// The snapshot in use, replaced as a whole.
 #[derive(Debug, Default)]
 pub struct Catalog(ArcSwap<CatalogSnapshot>);
-
-// === impl ComponentVersions ===
-
-impl ComponentVersions {
-    /// The versions, ascending as npm orders them.
-    pub fn versions(&self) -> &[Version] {
-        &self.versions
-    }
-
-    /// What is known of one version.
-    pub fn details(&self, version: &Version) -> Option<&VersionSummary> {
-        let position = self.versions.binary_search(version).ok()?;
-        self.details.get(position)
-    }
-
-    /// Every version with what is known of it, ascending.
-    pub fn iter(&self) -> impl DoubleEndedIterator<Item = (&Version, &VersionSummary)> {
-        self.versions.iter().zip(&self.details)
-    }
-
-    /// Whether the version is listed.
-    pub fn contains(&self, version: &Version) -> bool {
-        self.versions.binary_search(version).is_ok()
-    }
-
-    /// Adds a version; one that is there already is kept as it is.
-    fn insert(&mut self, version: &Version, details: &VersionSummary) -> bool {
-        match self.versions.binary_search(version) {
-            Ok(_) => false,
-            Err(position) => {
-                // Nearly all of them stay as they are: room for more would be lost.
-                self.versions.reserve_exact(1);
-                self.details.reserve_exact(1);
-                self.versions.insert(position, version.clone());
-                self.details.insert(position, details.clone());
-                true
-            }
-        }
-    }
-
-    /// The versions of both, or none when `self` has them all.
-    fn union(&self, other: &Self) -> Option<Self> {
-        let has_all = other.versions.iter().all(|version| self.contains(version));
-        if has_all {
-            return None;
-        }
-        let mut union = self.clone();
-        for (version, details) in other.iter() {
-            union.insert(version, details);
-        }
-        Some(union)
-    }
-}
-
-impl FromIterator<(Version, VersionSummary)> for ComponentVersions {
-    fn from_iter<I: IntoIterator<Item = (Version, VersionSummary)>>(items: I) -> Self {
-        let sorted: BTreeMap<Version, VersionSummary> = items.into_iter().collect();
-        let (mut versions, mut details): (Vec<_>, Vec<_>) = sorted.into_iter().unzip();
-        versions.shrink_to_fit();
-        details.shrink_to_fit();
-        Self { versions, details }
-    }
-}
 
 // === impl CatalogRevision ===
 
@@ -192,7 +112,15 @@ impl CatalogSnapshot {
         next
     }
 
-    /// The same snapshot with everything that `other` lists beside it.
+    /// The same snapshot with what is known elsewhere of one component.
+    #[must_use]
+    pub fn with_component(&self, name: &ComponentName, known: &Arc<ComponentVersions>) -> Self {
+        let mut next = self.clone();
+        next.components.join(name, known);
+        next
+    }
+
+    /// The same snapshot with everything that `other` lists beside it or knows better.
     ///
     /// Absence in any manifest is never a removal, so this is how two states of knowledge meet.
     #[must_use]
@@ -207,15 +135,22 @@ impl CatalogSnapshot {
     ///
     /// Components that the two snapshots share are skipped by their pointer.
     pub fn difference(old: &Self, new: &Self) -> Vec<Change> {
-        let mut published = Vec::new();
+        let mut changes = Vec::new();
         let mut removed = Vec::new();
         for (name, before, after) in Components::differences(&old.components, &new.components) {
-            published
-                .extend(only(after, before).map(|version| Change::Published(id(name, version))));
-            removed.extend(only(before, after).map(|version| Change::Removed(id(name, version))));
+            let before = before.map(AsRef::as_ref);
+            let published = only(after.map(AsRef::as_ref), before);
+            changes.extend(published.map(|version| Change::Published(id(name, version))));
+            if let Some(after) = after {
+                let known = before.into_iter();
+                changes.extend(known.flat_map(|before| states_changed(name, before, after)));
+                changes.extend(channels_moved(name, before, after));
+            }
+            let gone = only(before, after.map(AsRef::as_ref));
+            removed.extend(gone.map(|version| Change::Removed(id(name, version))));
         }
-        published.append(&mut removed);
-        published
+        changes.append(&mut removed);
+        changes
     }
 }
 
@@ -245,10 +180,10 @@ impl Catalog {
 
 /// Versions that one side has and the other has not, ascending.
 fn only<'a>(
-    side: Option<&'a Arc<ComponentVersions>>,
-    other: Option<&'a Arc<ComponentVersions>>,
+    side: Option<&'a ComponentVersions>,
+    other: Option<&'a ComponentVersions>,
 ) -> impl Iterator<Item = &'a Version> {
-    let versions = side.into_iter().flat_map(|side| side.versions());
+    let versions = side.into_iter().flat_map(ComponentVersions::versions);
     versions.filter(move |version| !other.is_some_and(|other| other.contains(version)))
 }
 
@@ -257,6 +192,41 @@ fn id(name: &ComponentName, version: &Version) -> ComponentId {
         name: name.clone(),
         version: version.clone(),
     }
+}
+
+/// Versions of both that have another state.
+fn states_changed(
+    name: &ComponentName,
+    before: &ComponentVersions,
+    after: &ComponentVersions,
+) -> Vec<Change> {
+    let listed = after.iter().filter_map(|(version, details)| {
+        let status = details.status.as_ref()?;
+        let known = before.details(version)?;
+        (known.status.as_ref() != Some(status)).then(|| Change::StateChanged {
+            id: id(name, version),
+            state: status.state,
+        })
+    });
+    listed.collect()
+}
+
+/// Channels that point elsewhere than before.
+fn channels_moved(
+    name: &ComponentName,
+    before: Option<&ComponentVersions>,
+    after: &ComponentVersions,
+) -> Vec<Change> {
+    let known = |channel| before.and_then(|before| before.known_channel(channel));
+    let moved = after.known_channels().filter_map(|(channel, now)| {
+        let was = known(channel).and_then(Channel::version);
+        (was != now.version()).then(|| Change::ChannelMoved {
+            name: name.clone(),
+            channel: channel.clone(),
+            version: now.version().cloned(),
+        })
+    });
+    moved.collect()
 }
 
 #[cfg(test)]

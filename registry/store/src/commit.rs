@@ -4,13 +4,13 @@ use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use object_store::PutMode;
-use ochre_model::{ComponentId, PackageJson};
+use ochre_model::{ChannelName, ComponentId, ComponentName, PackageJson, ReleaseState, StateNote};
 use tokio_util::task::TaskTracker;
 use tracing::{Instrument as _, instrument};
 
 use crate::{
-    catalog::VersionSummary,
-    index::{Addition, IndexError, Written},
+    catalog::{ComponentVersions, VersionSummary},
+    index::{ChannelAction, EditRefusal, Expected, IndexEdit, IndexError, WriteError, Written},
     key::{KeyError, PACKAGE_JSON, StoreKey},
     objects::FetchError,
     pending::Marker,
@@ -23,9 +23,33 @@ use crate::{
 /// A change of what is published.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "a change is moved twice, and most of them are the large kind"
+)]
 pub enum StoreChange {
     /// A new release.
     Publish(PublishRelease),
+    /// Another state of a release.
+    SetState {
+        /// The release.
+        id: ComponentId,
+        /// Its state from now on.
+        state: ReleaseState,
+        /// Why.
+        note: Option<StateNote>,
+    },
+    /// Another target of a channel.
+    Channel {
+        /// The component.
+        name: ComponentName,
+        /// The channel.
+        channel: ChannelName,
+        /// What happens to it.
+        action: ChannelAction,
+        /// What it must point to, or else nothing happens.
+        expected: Expected,
+    },
 }
 
 /// A release to publish.
@@ -44,10 +68,10 @@ pub struct PublishRelease {
 /// A finished change.
 #[derive(Clone, Debug)]
 pub struct Committed {
-    /// The release.
-    pub id: ComponentId,
-    /// What the catalog lists of it.
-    pub details: VersionSummary,
+    /// The component.
+    pub name: ComponentName,
+    /// The component as the index holds it, the change included.
+    pub component: Arc<ComponentVersions>,
     /// Number of the index write that holds it.
     pub generation: u64,
     /// Whether `components.json` and `components-details.json` hold it too. If not, the next
@@ -70,6 +94,9 @@ pub enum CommitError {
         /// The spelling in use.
         existing: String,
     },
+    /// The state or the channel cannot be changed so.
+    #[error("change is not possible")]
+    Refused(#[source] EditRefusal),
     /// A file's path cannot be stored.
     #[error("file cannot be stored")]
     Path(#[from] KeyError),
@@ -120,6 +147,25 @@ impl Committer {
         let task = async move {
             match change {
                 StoreChange::Publish(release) => inner.publish(release).await,
+                StoreChange::SetState { id, state, note } => {
+                    let name = id.name.clone();
+                    let edit = IndexEdit::SetState { id, state, note };
+                    inner.edit(&name, edit).await
+                }
+                StoreChange::Channel {
+                    name,
+                    channel,
+                    action,
+                    expected,
+                } => {
+                    let edit = IndexEdit::Channel {
+                        name: name.clone(),
+                        channel,
+                        action,
+                        expected,
+                    };
+                    inner.edit(&name, edit).await
+                }
             }
         };
         let task = self
@@ -208,19 +254,31 @@ impl Inner {
         archive: &ReleaseArchive,
     ) -> Result<Committed, CommitError> {
         self.project(id, archive).await?;
-        let details = archive.release.details();
-        let written = self.list(id, details.clone()).await?;
-        Ok(Committed {
-            id: id.clone(),
-            details,
-            generation: written.state.generation,
-            exported: written.exported,
-        })
+        let written = self.list(id, archive.release.details()).await?;
+        Ok(Committed::new(&id.name, &written))
+    }
+
+    /// Changes a state or a channel: one write of the index, before which nothing has happened and
+    /// after which all has.
+    #[instrument(skip_all, fields(component.name = %name))]
+    async fn edit(&self, name: &ComponentName, edit: IndexEdit) -> Result<Committed, CommitError> {
+        let mut written = self.index.edit(vec![edit.clone()]).await;
+        if let Err(WriteError::Refused(EditRefusal::UnknownVersion)) = written
+            && let Some(id) = edit.needs()
+            && let Some(details) = self.find(&id).await?
+        {
+            // Another registry published it, and no poll has listed it yet.
+            self.take_over(vec![(id, details)]).await?;
+            written = self.index.edit(vec![edit.clone()]).await;
+        }
+        let written = written?;
+        tracing::info!(?edit, "changed {name}");
+        Ok(Committed::new(name, &written))
     }
 
     async fn list(&self, id: &ComponentId, details: VersionSummary) -> Result<Written, IndexError> {
         let id = id.clone();
-        self.index.add(vec![Addition { id, details }]).await
+        self.index.add([(id, details)]).await
     }
 
     fn check_paths(&self, id: &ComponentId, files: &[(String, Bytes)]) -> Result<(), CommitError> {
@@ -299,7 +357,30 @@ impl Inner {
     }
 }
 
+// === impl Committed ===
+
+impl Committed {
+    fn new(name: &ComponentName, written: &Written) -> Self {
+        let component = written.state.components.get(name);
+        Self {
+            name: name.clone(),
+            component: component.cloned().unwrap_or_default(),
+            generation: written.state.generation,
+            exported: written.exported,
+        }
+    }
+}
+
 // === impl CommitError ===
+
+impl From<WriteError> for CommitError {
+    fn from(error: WriteError) -> Self {
+        match error {
+            WriteError::Refused(refusal) => Self::Refused(refusal),
+            WriteError::Index(error) => error.into(),
+        }
+    }
+}
 
 impl From<FetchError> for CommitError {
     fn from(error: FetchError) -> Self {

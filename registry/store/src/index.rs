@@ -1,21 +1,34 @@
 //! The index: Ochre's own catalog, one object that grows by compare-and-swap.
 
+mod change;
+mod edit;
 mod writer;
 
 use std::{collections::BTreeMap, sync::Arc};
 
 use bytes::Bytes;
-use ochre_model::{ComponentName, Version};
+use ochre_model::{ChannelName, ComponentName, Version};
 use serde::{Deserialize, Serialize};
 
-pub(crate) use self::writer::{Addition, IndexWriter, Written, blocking};
+pub use self::{
+    change::IndexChange,
+    edit::{ChannelAction, EditRefusal, Expected},
+};
+pub(crate) use self::{
+    change::apply,
+    edit::IndexEdit,
+    writer::{IndexWriter, WriteError, Written, blocking},
+};
 use crate::{
-    catalog::{Components, VersionSummary},
+    catalog::{Channel, Channels, ComponentVersions, Components, VersionSummary},
     compare_swap::{Revision, SwapError},
 };
 
-/// The only format written and understood.
-const FORMAT: u32 = 1;
+/// The format of an index without states and channels, which every release of Ochre understands.
+const PLAIN: u32 = 1;
+
+/// The format of one with them: who does not know them must not write it again without them.
+const MARKED: u32 = 2;
 
 /// One state of the index.
 #[derive(Clone, Debug, Default)]
@@ -55,6 +68,8 @@ struct IndexFileRef<'a> {
     generation: u64,
     last_edit: u64,
     components: BTreeMap<&'a ComponentName, BTreeMap<&'a Version, &'a VersionSummary>>,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    channels: BTreeMap<&'a ComponentName, BTreeMap<&'a ChannelName, &'a Channel>>,
 }
 
 #[derive(Deserialize)]
@@ -63,6 +78,8 @@ struct IndexFile {
     generation: u64,
     last_edit: u64,
     components: BTreeMap<ComponentName, BTreeMap<Version, VersionSummary>>,
+    #[serde(default)]
+    channels: BTreeMap<ComponentName, Channels>,
 }
 
 #[derive(Deserialize)]
@@ -81,12 +98,15 @@ impl IndexState {
     ) -> Result<Self, IndexError> {
         let malformed = |error| IndexError::Malformed(Arc::new(error));
         let FormatOnly { format } = serde_json::from_slice(bytes).map_err(malformed)?;
-        if format != FORMAT {
+        if format != PLAIN && format != MARKED {
             return Err(IndexError::UnknownFormat(format));
         }
         let file: IndexFile = serde_json::from_slice(bytes).map_err(malformed)?;
         let components = file.components.into_iter().map(|(name, versions)| {
-            let parsed = versions.into_iter().collect();
+            let mut parsed: ComponentVersions = versions.into_iter().collect();
+            if let Some(channels) = file.channels.get(&name) {
+                parsed.join_channels(channels);
+            }
             let shared = known.get(&name).filter(|known| ***known == parsed);
             let versions = shared.map_or_else(|| Arc::new(parsed), Arc::clone);
             (name, versions)
@@ -101,15 +121,20 @@ impl IndexState {
 
     /// The text to store.
     pub(crate) fn to_bytes(&self) -> Result<Bytes, IndexError> {
+        let components = || self.components.iter();
+        let marked = components().any(|(_, versions)| versions.is_marked());
+        let channels = components().filter_map(|(name, versions)| {
+            let channels: BTreeMap<_, _> = versions.known_channels().collect();
+            (!channels.is_empty()).then_some((name, channels))
+        });
         let file = IndexFileRef {
-            format: FORMAT,
+            format: if marked { MARKED } else { PLAIN },
             generation: self.generation,
             last_edit: self.last_edit,
-            components: self
-                .components
-                .iter()
+            components: components()
                 .map(|(name, versions)| (name, versions.iter().collect()))
                 .collect(),
+            channels: channels.collect(),
         };
         serde_json::to_vec(&file)
             .map(Bytes::from)
@@ -147,9 +172,12 @@ mod tests {
             publish_date: 5,
             template_size: Some(9),
             state: Some("deprecated".to_owned()),
+            status: None,
         };
         state.components.insert(&id, &details);
         let bytes = state.to_bytes().unwrap();
+        let text = String::from_utf8(bytes.to_vec()).unwrap();
+        assert!(text.starts_with(r#"{"format":1,"#) && !text.contains("channels"));
         let read = IndexState::parse(&bytes, Revision::Number(7), &state.components).unwrap();
         assert_eq!((read.generation, read.last_edit), (7, 1000));
         assert!(Arc::ptr_eq(
@@ -159,13 +187,33 @@ mod tests {
     }
 
     #[test]
+    fn states_and_channels_are_kept_in_a_format_that_older_releases_refuse() {
+        let mut state = IndexState::default();
+        let changes = [
+            r#"{"add":{"id":"a@1.0.0","details":{}}}"#,
+            r#"{"state":{"id":"a@1.0.0","status":{"state":"deprecated","note":"old","at":4}}}"#,
+            r#"{"channel":{"name":"a","channel":"stable","version":"1.0.0","at":5}}"#,
+            r#"{"channel":{"name":"a","channel":"next","at":6}}"#,
+        ];
+        for change in changes {
+            let change = serde_json::from_str(change).unwrap();
+            assert!(apply(&mut state.components, &change));
+        }
+        let bytes = state.to_bytes().unwrap();
+        assert!(bytes.starts_with(br#"{"format":2,"#));
+        let none = Components::default();
+        let read = IndexState::parse(&bytes, Revision::Number(7), &none).unwrap();
+        assert_eq!(read.components, state.components);
+    }
+
+    #[test]
     fn an_unknown_format_is_refused_and_garbage_is_damage() {
         let parse = |text: &str| {
             IndexState::parse(text.as_bytes(), Revision::Number(1), &Components::default())
         };
         assert!(matches!(
-            parse(r#"{"format":2,"anything":true}"#),
-            Err(IndexError::UnknownFormat(2))
+            parse(r#"{"format":3,"anything":true}"#),
+            Err(IndexError::UnknownFormat(3))
         ));
         for text in ["", "{", "[]", r#"{"format":1}"#, "null"] {
             assert!(

@@ -37,10 +37,12 @@ mod source;
 mod staging;
 mod store;
 
-pub use catalog::{Catalog, CatalogRevision, CatalogSnapshot, ComponentVersions, VersionSummary};
+pub use catalog::{
+    Catalog, CatalogRevision, CatalogSnapshot, Channel, ComponentVersions, Target, VersionSummary,
+};
 pub use commit::{CommitError, Committed, Committer, PublishRelease, StoreChange};
 pub use digest::{Digest, DigestError, FileDigest};
-pub use index::IndexError;
+pub use index::{ChannelAction, EditRefusal, Expected, IndexChange, IndexError};
 pub use instrumented::StoreObserver;
 pub use key::{KeyError, MediaType, PACKAGE_JSON, is_private, media_type};
 pub use mirror::{CopyError, ReleaseCopy};

@@ -19,7 +19,6 @@ use tracing::instrument;
 use crate::{
     catalog::VersionSummary,
     commit::CommitError,
-    index::Addition,
     key::{PACKAGE_JSON, StoreKey, is_private},
     reconcile::release_of,
     release::{OBJECT_MAX, ReleaseArchive},
@@ -210,10 +209,7 @@ impl ComponentStore {
         copies: Vec<(ComponentId, VersionSummary)>,
     ) -> Result<(), CommitError> {
         let ids: Vec<ComponentId> = copies.iter().map(|(id, _)| id.clone()).collect();
-        let additions = copies
-            .into_iter()
-            .map(|(id, details)| Addition { id, details });
-        self.inner.index.add(additions.collect()).await?;
+        self.inner.index.add(copies).await?;
         self.inner.reserve_names(&ids).await;
         Ok(())
     }

@@ -9,9 +9,9 @@ use ochre_model::ComponentId;
 use tracing::instrument;
 
 use crate::{
-    catalog::{CatalogRevision, CatalogSnapshot, Components},
+    catalog::{CatalogRevision, CatalogSnapshot, Components, VersionSummary},
     compare_swap::{Reading, SwapError},
-    index::{Addition, IndexError, IndexState},
+    index::{IndexError, IndexState},
     manifest::{Compared, List, Manifest as _},
     source::ReadError,
     store::{ComponentStore, Inner},
@@ -233,12 +233,12 @@ impl Inner {
         let mut additions = Vec::new();
         while let Some((id, found)) = looks.next().await {
             match found {
-                Ok(Some(details)) => additions.push(Addition { id, details }),
+                Ok(Some(details)) => additions.push((id, details)),
                 Ok(None) => poll.alert(CatalogAlert::WithoutFiles(id)),
                 Err(error) => poll.not_imported(&error),
             }
         }
-        for Addition { id, details } in &additions {
+        for (id, details) in &additions {
             poll.components.insert(id, details);
         }
         let lacks = list.lacks;
@@ -259,9 +259,9 @@ impl Inner {
     /// Lists versions that are published but not in the index, and reserves their names.
     pub(crate) async fn take_over(
         &self,
-        additions: Vec<Addition>,
+        additions: Vec<(ComponentId, VersionSummary)>,
     ) -> Result<Arc<IndexState>, IndexError> {
-        let ids: Vec<ComponentId> = additions.iter().map(|added| added.id.clone()).collect();
+        let ids: Vec<ComponentId> = additions.iter().map(|(id, _)| id.clone()).collect();
         let written = self.index.add(additions).await?;
         self.reserve_names(&ids).await;
         tracing::info!("took over {} versions of other registries", ids.len());

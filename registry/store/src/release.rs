@@ -233,6 +233,7 @@ pub(crate) fn details_of(package: &[u8]) -> VersionSummary {
         publish_date: oc.date.unwrap_or_default(),
         template_size: oc.files.template.size,
         state: oc.state.clone(),
+        status: None,
     }
 }
 
@@ -303,7 +304,8 @@ mod tests {
             VersionSummary {
                 publish_date: 5,
                 template_size: Some(9),
-                state: Some("x".to_owned())
+                state: Some("x".to_owned()),
+                status: None,
             }
         );
     }

@@ -63,34 +63,56 @@ impl Components {
         }
     }
 
-    /// Adds one version; false when it is listed already.
+    /// Adds one version; false when it is listed already, with as late a status.
     pub(crate) fn insert(&mut self, id: &ComponentId, details: &VersionSummary) -> bool {
-        let mut versions = match self.get(&id.name) {
-            Some(versions) if versions.contains(&id.version) => return false,
-            Some(versions) => ComponentVersions::clone(versions),
-            None => ComponentVersions::default(),
-        };
-        versions.insert(&id.version, details);
-        self.set(id.name.clone(), Arc::new(versions));
-        true
+        let known = self.get(&id.name);
+        let mut versions = known.map_or_else(ComponentVersions::default, |all| (**all).clone());
+        let changed = versions.insert(&id.version, details);
+        if changed {
+            self.set(id.name.clone(), Arc::new(versions));
+        }
+        changed
     }
 
-    /// Adds everything that `other` lists, sharing what can be shared.
+    /// Changes the versions of a listed component.
+    pub(crate) fn edit(
+        &mut self,
+        name: &ComponentName,
+        change: impl FnOnce(&mut ComponentVersions) -> bool,
+    ) -> bool {
+        let Some(mut versions) = self.get(name).map(|all| ComponentVersions::clone(all)) else {
+            return false;
+        };
+        let changed = change(&mut versions);
+        if changed {
+            self.set(name.clone(), Arc::new(versions));
+        }
+        changed
+    }
+
+    /// Adds everything that is known elsewhere of one component.
+    pub(crate) fn join(&mut self, name: &ComponentName, theirs: &Arc<ComponentVersions>) {
+        match self.get(name) {
+            Some(mine) if mine == theirs => self.set(name.clone(), Arc::clone(theirs)),
+            Some(mine) => {
+                let mut union = ComponentVersions::clone(mine);
+                if union.join(theirs) {
+                    self.set(name.clone(), Arc::new(union));
+                }
+            }
+            None => self.set(name.clone(), Arc::clone(theirs)),
+        }
+    }
+
+    /// Adds everything that `other` lists or knows better, sharing what can be shared.
     pub(crate) fn merge(&mut self, other: &Self) {
         if self.len() == 0 {
             self.clone_from(other);
         }
         let mine = self.clone();
-        for (name, mine, theirs) in Self::differences(&mine, other) {
-            let Some(theirs) = theirs else { continue };
-            match mine {
-                Some(mine) if mine == theirs => self.set(name.clone(), Arc::clone(theirs)),
-                Some(mine) => {
-                    if let Some(union) = mine.union(theirs) {
-                        self.set(name.clone(), Arc::new(union));
-                    }
-                }
-                None => self.set(name.clone(), Arc::clone(theirs)),
+        for (name, _, theirs) in Self::differences(&mine, other) {
+            if let Some(theirs) = theirs {
+                self.join(name, theirs);
             }
         }
     }

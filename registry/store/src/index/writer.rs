@@ -1,4 +1,4 @@
-//! Adds versions to the index: many waiting publishes in one write.
+//! Changes the index: many waiting changes in one write.
 
 use std::{
     sync::{Arc, Mutex, PoisonError},
@@ -8,7 +8,10 @@ use std::{
 use ochre_model::{Clock, ComponentId};
 use tokio::{runtime::Handle, sync::oneshot};
 
-use super::{IndexError, IndexState};
+use super::{
+    IndexChange, IndexError, IndexState, apply,
+    edit::{Decision, EditRefusal, IndexEdit},
+};
 use crate::{
     catalog::{Components, VersionSummary},
     compare_swap::{Reading, SwapObject, Swapped},
@@ -22,13 +25,6 @@ const CONFLICTS_MAX: usize = 64;
 /// Errors of the store in a row.
 const ERRORS_MAX: usize = 4;
 
-/// A version to list.
-#[derive(Clone, Debug)]
-pub(crate) struct Addition {
-    pub(crate) id: ComponentId,
-    pub(crate) details: VersionSummary,
-}
-
 /// What a write did.
 #[derive(Clone, Debug)]
 pub(crate) struct Written {
@@ -38,12 +34,21 @@ pub(crate) struct Written {
     pub(crate) exported: bool,
 }
 
-type Answer = Result<Written, IndexError>;
+/// A change that was not made.
+#[derive(Clone, Debug, thiserror::Error)]
+pub(crate) enum WriteError {
+    #[error("change was refused")]
+    Refused(#[source] EditRefusal),
+    #[error(transparent)]
+    Index(#[from] IndexError),
+}
+
+type Answer = Result<Written, WriteError>;
 
 /// The one writer of the index in this process.
 #[derive(Debug)]
 pub(crate) struct IndexWriter {
-    /// Publishes that wait for the next write. Never held across an await.
+    /// Changes that wait for the next write. Never held across an await.
     waiting: Mutex<Vec<Waiter>>,
     /// Held during a write; who gets it writes for all who wait.
     turn: tokio::sync::Mutex<Turn>,
@@ -54,7 +59,7 @@ pub(crate) struct IndexWriter {
 
 #[derive(Debug)]
 struct Waiter {
-    additions: Vec<Addition>,
+    edits: Vec<IndexEdit>,
     answer: oneshot::Sender<Answer>,
 }
 
@@ -74,6 +79,10 @@ struct Current {
     /// The store holds it no longer: it is written even when nothing is added.
     lost: bool,
 }
+
+/// Edits of one write, with what each came to when it was last tried.
+#[derive(Debug, Default)]
+struct Edits(Vec<(IndexEdit, Option<Decision>)>);
 
 // === impl IndexWriter ===
 
@@ -97,18 +106,30 @@ impl IndexWriter {
         }
     }
 
-    /// Lists versions, together with whatever else waits; returns once the index holds them.
-    pub(crate) async fn add(self: &Arc<Self>, additions: Vec<Addition>) -> Answer {
+    /// Lists versions; returns once the index holds them.
+    pub(crate) async fn add(
+        self: &Arc<Self>,
+        versions: impl IntoIterator<Item = (ComponentId, VersionSummary)>,
+    ) -> Result<Written, IndexError> {
+        let additions = versions
+            .into_iter()
+            .map(|(id, details)| IndexEdit::Fact(IndexChange::Add { id, details }));
+        self.edit(additions.collect()).await.map_err(Into::into)
+    }
+
+    /// Makes changes, together with whatever else waits; returns once the index holds them. If one
+    /// is refused the others are made all the same, and the answer is that refusal.
+    pub(crate) async fn edit(self: &Arc<Self>, edits: Vec<IndexEdit>) -> Answer {
         let (answer, result) = oneshot::channel();
         self.waiting
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
-            .push(Waiter { additions, answer });
+            .push(Waiter { edits, answer });
         // A task of its own: a caller that goes away must not take the others' write with it.
         let writer = Arc::clone(self);
         self.runtime
             .spawn(async move { writer.write_waiting().await });
-        result.await.unwrap_or(Err(IndexError::Contended))
+        result.await.unwrap_or(Err(IndexError::Contended.into()))
     }
 
     /// Writes for all who wait, once it is this task's turn.
@@ -116,28 +137,37 @@ impl IndexWriter {
         let mut turn = self.turn.lock().await;
         let batch =
             std::mem::take(&mut *self.waiting.lock().unwrap_or_else(PoisonError::into_inner));
-        if !batch.is_empty() {
-            let additions: Vec<Addition> = batch
-                .iter()
-                .flat_map(|waiter| waiter.additions.iter().cloned())
-                .collect();
-            let written = self.write(&mut turn, &additions).await;
-            for waiter in batch {
-                // A waiter that has gone needs no answer.
-                let _ = waiter.answer.send(written.clone());
-            }
+        if batch.is_empty() {
+            return;
+        }
+        let edits = batch.iter().flat_map(|waiter| waiter.edits.iter().cloned());
+        let mut edits: Edits = edits.collect();
+        let written = self.write(&mut turn, &mut edits).await;
+        let mut decided = edits.0.into_iter();
+        for waiter in batch {
+            let decisions = decided.by_ref().take(waiter.edits.len());
+            let answer = match &written {
+                Ok(written) => settle(decisions).map(|()| written.clone()),
+                Err(error) => {
+                    decisions.for_each(drop);
+                    Err(error.clone().into())
+                }
+            };
+            // A waiter that has gone needs no answer.
+            let _ = waiter.answer.send(answer);
         }
     }
 
     /// Writes the manifests that other registries read once more, from the index.
-    pub(crate) async fn export_again(&self) -> Answer {
+    pub(crate) async fn export_again(&self) -> Result<(), IndexError> {
         let mut turn = self.turn.lock().await;
         turn.exporter.forget();
-        self.write(&mut turn, &[]).await
+        self.write(&mut turn, &mut Edits::default()).await?;
+        Ok(())
     }
 
     /// Makes the index hold everything in `known` as well, whatever state it is in.
-    pub(crate) async fn rebuild(&self, known: &Components) -> Answer {
+    pub(crate) async fn rebuild(&self, known: &Components) -> Result<(), IndexError> {
         let mut turn = self.turn.lock().await;
         let mut good = IndexState::clone(&turn.last_good);
         good.components.merge(known);
@@ -145,37 +175,30 @@ impl IndexWriter {
         turn.last_good = Arc::new(good);
         turn.current = None;
         turn.exporter.forget();
-        let additions = known.iter().flat_map(|(name, versions)| {
-            versions.iter().map(|(version, details)| Addition {
-                id: ComponentId {
-                    name: name.clone(),
-                    version: version.clone(),
-                },
-                details: details.clone(),
-            })
-        });
-        let additions: Vec<Addition> = additions.collect();
-        self.write(&mut turn, &additions).await
+        let mut facts: Edits = facts(known).map(IndexEdit::Fact).collect();
+        self.write(&mut turn, &mut facts).await?;
+        Ok(())
     }
 
-    async fn write(&self, turn: &mut Turn, additions: &[Addition]) -> Answer {
-        let state = self.swap_in(turn, additions).await?;
+    /// Writes the index and what others read.
+    async fn write(&self, turn: &mut Turn, edits: &mut Edits) -> Result<Written, IndexError> {
+        let state = self.swap_in(turn, edits).await?;
         let exported = turn.exporter.export(&state.components).await;
         Ok(Written { state, exported })
     }
 
-    /// Writes until the index holds every addition. An unclear answer is settled by reading.
+    /// Writes until the index holds what every edit comes to. An unclear answer is settled by reading.
     async fn swap_in(
         &self,
         turn: &mut Turn,
-        additions: &[Addition],
+        edits: &mut Edits,
     ) -> Result<Arc<IndexState>, IndexError> {
         let mut backoff = Backoff::between(Duration::from_millis(4), Duration::from_millis(500));
         let (mut conflicts, mut errors) = (0, 0);
         loop {
             let attempt = async {
                 let current = self.current(turn).await?;
-                match self.next(&current, additions) {
+                match self.next(&current, edits) {
                     None => Ok(Some(current.state)),
                     Some(next) => self.swap(turn, &current.state, next).await,
                 }
@@ -231,17 +254,16 @@ impl IndexWriter {
         Ok(Current { state, lost })
     }
 
-    /// The state after `current`, or none when the index lists every addition already.
-    fn next(&self, current: &Current, additions: &[Addition]) -> Option<IndexState> {
+    /// The state after `current`, or none when nothing is to be changed.
+    fn next(&self, current: &Current, edits: &mut Edits) -> Option<IndexState> {
         let Current { state, lost } = current;
         let mut components = state.components.clone();
-        let mut changed = *lost;
-        for addition in additions {
-            changed |= components.insert(&addition.id, &addition.details);
-        }
+        let now_ms = self.clock.now_ms().max(state.last_edit + 1);
+        let last_edit = edits.decide(&mut components, now_ms);
+        let changed = *lost || last_edit.is_some();
         changed.then(|| IndexState {
             generation: state.generation + 1,
-            last_edit: self.clock.now_ms().max(state.last_edit + 1),
+            last_edit: last_edit.unwrap_or(now_ms),
             components,
             revision: None,
         })
@@ -267,6 +289,92 @@ impl IndexWriter {
                 turn.last_good = Arc::clone(&next);
                 Ok(Some(next))
             }
+        }
+    }
+}
+
+// === impl Edits ===
+
+impl Edits {
+    /// Decides every edit on `components` and applies it; the time of the last one, or none when
+    /// nothing was applied. Each has a time of its own, from `first_ms` on.
+    ///
+    /// What an earlier attempt wrote, whose answer was lost, stays decided.
+    fn decide(&mut self, components: &mut Components, first_ms: u64) -> Option<u64> {
+        let mut at = first_ms;
+        let mut last = None;
+        for (edit, decision) in &mut self.0 {
+            if let Some(Decision::Change(change)) = decision
+                && change.is_in(components)
+            {
+                continue;
+            }
+            let decided = edit.decide(components, at);
+            if let Decision::Change(change) = &decided
+                && apply(components, change)
+            {
+                last = Some(at);
+                at += 1;
+            }
+            *decision = Some(decided);
+        }
+        last
+    }
+}
+
+impl FromIterator<IndexEdit> for Edits {
+    fn from_iter<I: IntoIterator<Item = IndexEdit>>(edits: I) -> Self {
+        Self(edits.into_iter().map(|edit| (edit, None)).collect())
+    }
+}
+
+/// Whether one waiter has what it asked for. Takes all of its edits.
+fn settle(edits: impl Iterator<Item = (IndexEdit, Option<Decision>)>) -> Result<(), WriteError> {
+    let refused = edits.filter_map(|(_, decision)| match decision {
+        Some(Decision::Refused(refusal)) => Some(refusal),
+        _ => None,
+    });
+    refused
+        .last()
+        .map_or(Ok(()), |refusal| Err(WriteError::Refused(refusal)))
+}
+
+/// Everything that a catalog knows.
+fn facts(known: &Components) -> impl Iterator<Item = IndexChange> {
+    known.iter().flat_map(|(name, versions)| {
+        let versions_of = versions.iter().flat_map(move |(version, details)| {
+            let id = ComponentId {
+                name: name.clone(),
+                version: version.clone(),
+            };
+            let status = details.status.clone();
+            let state = status.map(|status| IndexChange::State {
+                id: id.clone(),
+                status,
+            });
+            let details = details.clone();
+            std::iter::once(IndexChange::Add { id, details }).chain(state)
+        });
+        let channels = versions
+            .known_channels()
+            .map(|(channel, known)| IndexChange::Channel {
+                name: name.clone(),
+                channel: channel.clone(),
+                version: known.version().cloned(),
+                at: known.at(),
+            });
+        versions_of.chain(channels)
+    })
+}
+
+// === impl WriteError ===
+
+impl From<WriteError> for IndexError {
+    fn from(error: WriteError) -> Self {
+        match error {
+            WriteError::Index(error) => error,
+            // Facts are never refused.
+            WriteError::Refused(refusal) => Self::Unavailable(Arc::new(refusal)),
         }
     }
 }
