@@ -12,6 +12,7 @@
 pub mod catalogs;
 pub mod faults;
 pub mod publishing;
+pub mod states;
 
 use std::{path::Path as FilePath, sync::Arc};
 
@@ -106,6 +107,17 @@ impl Subject {
     pub async fn delete(&self, key: &str) {
         let path = self.path(key);
         self.objects.delete(&path).await.expect("the object goes");
+    }
+
+    /// Deletes every object of Ochre's own that begins so, as somebody's hand would.
+    pub async fn delete_own(&self, beginning: &str) {
+        let beginning = format!("{}.ochre/{beginning}", self.settings.components_dir);
+        for key in self.list().await {
+            if key.starts_with(&beginning) {
+                let path = Path::parse(key).expect("a key");
+                self.objects.delete(&path).await.expect("the object goes");
+            }
+        }
     }
 
     /// Keys of all objects, whatever lies under them, in order.

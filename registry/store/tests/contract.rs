@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use ochre_store::{
     ReconcileScope, StoreSettings,
-    contract::{Subject, catalogs, faults, id, publish, publishing},
+    contract::{Subject, catalogs, faults, id, publish, publishing, states},
 };
 
 /// Makes a test of each function of the suite.
@@ -51,17 +51,22 @@ suite! {
     catalogs::a_damaged_list_keeps_the_catalog_and_is_rebuilt,
     catalogs::a_list_that_lost_a_version_gets_it_back,
     catalogs::everything_in_the_store_is_found_without_manifests,
+    states::a_state_is_seen_by_another_process,
+    states::a_channel_is_moved_rolled_back_and_removed,
+    states::one_of_many_moves_that_expect_the_same_wins,
+    states::states_and_channels_outlive_a_lost_index,
+    states::a_version_of_another_registry_gets_a_state,
 }
 
 /// Makes a test of each function whose attempts wait: the clock is paused.
 macro_rules! faults {
-    ($($name:ident),+ $(,)?) => {
+    ($($module:ident::$name:ident),+ $(,)?) => {
         mod memory_with_faults {
             use super::*;
             $(
                 #[tokio::test(start_paused = true)]
                 async fn $name() {
-                    faults::$name(&Subject::memory()).await;
+                    $module::$name(&Subject::memory()).await;
                 }
             )+
         }
@@ -72,7 +77,7 @@ macro_rules! faults {
                 #[tokio::test(start_paused = true)]
                 async fn $name() {
                     let folder = tempfile::tempdir().unwrap();
-                    faults::$name(&Subject::folder(folder.path())).await;
+                    $module::$name(&Subject::folder(folder.path())).await;
                 }
             )+
         }
@@ -80,10 +85,11 @@ macro_rules! faults {
 }
 
 faults! {
-    a_crash_at_any_call_tears_nothing,
-    a_crash_at_any_call_is_mended_by_reconcile,
-    one_fault_at_any_call_is_survived,
-    a_store_that_ignores_conditions_is_refused,
+    faults::a_crash_at_any_call_tears_nothing,
+    faults::a_crash_at_any_call_is_mended_by_reconcile,
+    faults::one_fault_at_any_call_is_survived,
+    faults::a_store_that_ignores_conditions_is_refused,
+    states::a_channel_is_moved_once_whatever_answer_is_lost,
 }
 
 #[tokio::test]

@@ -3,7 +3,7 @@
 
 use ochre_store::{
     Backend, Secret, StoreSettings,
-    contract::{Subject, catalogs, faults, publishing},
+    contract::{Subject, catalogs, faults, publishing, states},
 };
 
 fn subject() -> Subject {
@@ -58,5 +58,10 @@ suite! {
     catalogs::a_damaged_list_keeps_the_catalog_and_is_rebuilt,
     catalogs::a_list_that_lost_a_version_gets_it_back,
     catalogs::everything_in_the_store_is_found_without_manifests,
+    states::a_state_is_seen_by_another_process,
+    states::a_channel_is_moved_rolled_back_and_removed,
+    states::one_of_many_moves_that_expect_the_same_wins,
+    states::states_and_channels_outlive_a_lost_index,
+    states::a_version_of_another_registry_gets_a_state,
     faults::one_fault_at_any_call_is_survived,
 }

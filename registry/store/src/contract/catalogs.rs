@@ -196,7 +196,7 @@ async fn mend(store: &ComponentStore, known: &crate::CatalogSnapshot, alerted: b
 }
 
 /// Publishes as a Node registry does: files, `package.json`, then the list.
-async fn publish_as_node(subject: &Subject, releases: &[&str]) {
+pub(super) async fn publish_as_node(subject: &Subject, releases: &[&str]) {
     let mut components = serde_json::Map::new();
     for release in releases {
         let (name, version) = release.split_once('@').expect("name@version");

@@ -54,6 +54,15 @@ impl IndexChange {
         }
     }
 
+    /// When it was made; 0 for a version that is listed.
+    pub(crate) fn at(&self) -> u64 {
+        match self {
+            Self::Add { .. } => 0,
+            Self::State { status, .. } => status.at,
+            Self::Channel { at, .. } => *at,
+        }
+    }
+
     /// Whether applying it would change anything: not if the catalog has it already, or something
     /// later, or lacks the version that it speaks of.
     pub(crate) fn is_news(&self, components: &Components) -> bool {

@@ -109,7 +109,8 @@ impl IndexEdit {
         }
     }
 
-    /// What the edit comes to in this state, if written at this time.
+    /// What the edit comes to in this state, if written at this time, or as soon after it as
+    /// counts against what is known.
     pub(crate) fn decide(&self, components: &Components, at: u64) -> Decision {
         let decided = match self {
             Self::Fact(change) => Ok(change.is_news(components).then(|| change.clone())),
@@ -122,14 +123,15 @@ impl IndexEdit {
             } => components
                 .get(name)
                 .ok_or(EditRefusal::UnknownVersion)
-                .and_then(|versions| target(versions, channel, action, expected))
-                .map(|target| {
-                    target.map(|version| IndexChange::Channel {
+                .and_then(|versions| {
+                    let target = target(versions, channel, action, expected)?;
+                    let known = versions.known_channel(channel);
+                    Ok(target.map(|version| IndexChange::Channel {
                         name: name.clone(),
                         channel: channel.clone(),
                         version,
-                        at,
-                    })
+                        at: at.max(known.map_or(0, |known| known.at + 1)),
+                    }))
                 }),
         };
         match decided {
@@ -154,12 +156,13 @@ fn set_state(
         Some(status) => status.state == state && status.note == *note,
         None => state == ReleaseState::Active && known.state.is_none(),
     };
+    let before = known.status.as_ref();
     Ok((!same).then(|| IndexChange::State {
         id: id.clone(),
         status: Arc::new(ReleaseStatus {
             state,
             note: note.clone(),
-            at,
+            at: at.max(before.map_or(0, |before| before.at + 1)),
         }),
     }))
 }

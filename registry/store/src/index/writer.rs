@@ -313,6 +313,7 @@ impl Edits {
             if let Decision::Change(change) = &decided
                 && apply(components, change)
             {
+                at = at.max(change.at());
                 last = Some(at);
                 at += 1;
             }
