@@ -32,7 +32,6 @@ pub mod samples;
 pub mod served;
 pub mod settings;
 pub mod tasks;
-pub mod telemetry;
 pub mod template_command;
 pub mod ui;
 pub mod write_gate;
@@ -45,3 +44,5 @@ mod handlers;
 mod json_object;
 mod server;
 mod unread;
+
+pub use ochre_cdn_sync::telemetry;
