@@ -1,12 +1,14 @@
-//! Follows the manifest that all registries of a store share.
+//! Follows the manifest that all registries of a store share, and copies what is published there.
 //!
 //! Start with [`Watch`], which keeps a node's catalog like the store's; [`Lookup`] finds exact
-//! versions that it does not know yet; [`Feed`] tells subscribers what has changed.
+//! versions that it does not know yet; [`Feed`] tells subscribers what has changed. [`mirror`]
+//! copies releases to CDNs and to stores of other regions: the program `ochre-cdn-sync`.
 //! [`configuration`] and [`telemetry`] are what all programs of Ochre do alike.
 
 pub mod configuration;
 mod feed;
 mod lookup;
+pub mod mirror;
 mod settings;
 pub mod telemetry;
 mod watch;

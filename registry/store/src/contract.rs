@@ -109,6 +109,19 @@ impl Subject {
         self.objects.delete(&path).await.expect("the object goes");
     }
 
+    /// Reads an object below Ochre's own prefix.
+    pub async fn get_own(&self, key: &str) -> Option<Bytes> {
+        let result = self.objects.get(&self.own_path(key)).await.ok()?;
+        result.bytes().await.ok()
+    }
+
+    /// Writes an object below Ochre's own prefix, as nobody should.
+    pub async fn put_own(&self, key: &str, bytes: impl Into<Bytes>) {
+        let path = self.own_path(key);
+        let put = self.objects.put(&path, bytes.into().into());
+        put.await.expect("the object is written");
+    }
+
     /// Deletes every object of Ochre's own that begins so, as somebody's hand would.
     pub async fn delete_own(&self, beginning: &str) {
         let beginning = format!("{}.ochre/{beginning}", self.settings.components_dir);
@@ -135,6 +148,10 @@ impl Subject {
             .collect();
         keys.sort_unstable();
         keys
+    }
+
+    fn own_path(&self, key: &str) -> Path {
+        Path::parse(format!("{}.ochre/{key}", self.settings.components_dir)).expect("a key")
     }
 
     fn path(&self, key: &str) -> Path {

@@ -156,7 +156,10 @@ impl ComponentStore {
     pub async fn write_replica(&self, copy: &ReleaseCopy) -> Result<(), CopyError> {
         let unavailable = |error: ReadError| CopyError::Target(error.into());
         let key = StoreKey::Release(&copy.id);
-        let path = self.inner.path(key).map_err(|error| unavailable(error.into()))?;
+        let path = self
+            .inner
+            .path(key)
+            .map_err(|error| unavailable(error.into()))?;
         let objects = &self.inner.objects;
         let put = objects.put(&path, &copy.object, PutMode::Create, key.labels());
         if let Err(refused) = put.await {
@@ -250,7 +253,10 @@ impl ComponentStore {
         let folder = self.inner.path(StoreKey::Version(id))?;
         let listing = objects.list(&folder).await.map_err(unavailable)?;
         for object in &listing {
-            objects.delete(&object.location).await.map_err(unavailable)?;
+            objects
+                .delete(&object.location)
+                .await
+                .map_err(unavailable)?;
         }
         Ok(listing.len() + 1)
     }
