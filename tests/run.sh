@@ -43,7 +43,7 @@ start_s3() {
 }
 
 build() {
-    cargo build --quiet -p ochre-registry -p ochre-client
+    cargo build --quiet -p ochre-registry -p ochre-client -p ochre-cdn-sync
     cargo test --quiet --workspace --features "$features" --no-run
 }
 

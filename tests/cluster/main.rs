@@ -4,6 +4,7 @@
 mod acl;
 mod crash;
 mod late;
+mod mirror;
 mod publish;
 mod side_by_side;
 mod takeover;

@@ -92,7 +92,8 @@ impl TestStore {
             .expect("the registry starts")
     }
 
-    fn settings(&self) -> Table {
+    /// The section of the settings that names it.
+    pub(crate) fn settings(&self) -> Table {
         let mut storage = Table::new();
         let mut set = |key: &str, value: &str| storage.insert(key.to_owned(), value.into());
         match self {
@@ -282,7 +283,7 @@ pub fn cli_binary() -> PathBuf {
     clippy::disallowed_methods,
     reason = "the harness is configured by its environment"
 )]
-fn binary(variable: &str, (name, package): (&str, &str)) -> PathBuf {
+pub(crate) fn binary(variable: &str, (name, package): (&str, &str)) -> PathBuf {
     let path = env::var(variable).map_or_else(
         |_| {
             let this = env::current_exe().expect("this executable has a path");
