@@ -10,7 +10,7 @@ use toml::{Table, Value};
 const PREFIX: &str = "OCHRE__";
 
 /// Sections and keys whose values are never told.
-const SECRETS: [&str; 7] = [
+const SECRETS: [&str; 10] = [
     "auth",
     "env",
     "options",
@@ -18,6 +18,9 @@ const SECRETS: [&str; 7] = [
     "secret",
     "secret_access_key",
     "access_key_id",
+    "account_key",
+    "client_secret",
+    "sas_token",
 ];
 
 /// Most problems told at once.

@@ -15,6 +15,8 @@ use object_store::{
     },
 };
 
+use crate::objects::Audience;
+
 /// Header of the ACL.
 const ACL: &str = "x-amz-acl";
 
@@ -23,15 +25,6 @@ const DIGEST: &str = "x-amz-content-sha256";
 
 /// The digest of bodies that are not signed.
 const UNSIGNED: &str = "UNSIGNED-PAYLOAD";
-
-/// Who may read an object, told to the connector as an extension of the put.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum CannedAcl {
-    /// Everybody.
-    PublicRead,
-    /// The owner of the bucket.
-    Private,
-}
 
 /// Signs what the connector has changed; filled once the store is built.
 #[derive(Clone, Debug, Default)]
@@ -43,7 +36,7 @@ struct Signer {
     region: String,
 }
 
-/// Makes HTTP clients that honour [`CannedAcl`].
+/// Makes HTTP clients that honour [`Audience`].
 #[derive(Debug)]
 pub(crate) struct AclConnector<C> {
     inner: C,
@@ -54,17 +47,6 @@ pub(crate) struct AclConnector<C> {
 struct AclService {
     inner: HttpClient,
     signer: AclSigner,
-}
-
-// === impl CannedAcl ===
-
-impl CannedAcl {
-    fn as_str(self) -> &'static str {
-        match self {
-            Self::PublicRead => "public-read",
-            Self::Private => "private",
-        }
-    }
 }
 
 // === impl AclSigner ===
@@ -83,10 +65,10 @@ impl AclSigner {
 
     /// Adds the ACL to a put that is to have one.
     async fn apply(&self, request: &mut HttpRequest) -> Result<()> {
-        let Some(acl) = request.extensions().get::<CannedAcl>().copied() else {
+        let Some(audience) = request.extensions().get::<Audience>().copied() else {
             return Ok(());
         };
-        let value = HeaderValue::from_static(acl.as_str());
+        let value = HeaderValue::from_static(canned_acl(audience));
         request.headers_mut().insert(ACL, value);
         // Without a signature there is none to renew: the store was told to send none.
         if request.headers_mut().remove("authorization").is_none() {
@@ -134,6 +116,14 @@ impl HttpService for AclService {
     }
 }
 
+/// S3's name of the ACL that lets `audience` read.
+fn canned_acl(audience: Audience) -> &'static str {
+    match audience {
+        Audience::Everybody => "public-read",
+        Audience::Owner => "private",
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use object_store::{
@@ -171,7 +161,7 @@ mod tests {
         let digest = "ab".repeat(32);
         let digest: &'static str = digest.leak();
         let mut request = put(&[("authorization", "old"), (DIGEST, digest)]);
-        request.extensions_mut().insert(CannedAcl::PublicRead);
+        request.extensions_mut().insert(Audience::Everybody);
 
         signer().apply(&mut request).await.unwrap();
 
@@ -189,7 +179,7 @@ mod tests {
     #[tokio::test]
     async fn bodies_that_are_not_signed_stay_so() {
         let mut request = put(&[("authorization", "old"), (DIGEST, UNSIGNED)]);
-        request.extensions_mut().insert(CannedAcl::Private);
+        request.extensions_mut().insert(Audience::Owner);
         signer().apply(&mut request).await.unwrap();
         assert_eq!(request.headers()[DIGEST], UNSIGNED);
         assert_eq!(request.headers()[ACL], "private");

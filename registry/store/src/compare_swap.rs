@@ -93,7 +93,7 @@ impl SwapObject {
     pub(crate) fn own(objects: Objects, path: Path, labels: Labels) -> Self {
         let way = match objects.medium {
             Medium::Folder(_) => Way::Revisions,
-            Medium::Memory | Medium::S3 => Way::Conditional,
+            Medium::Memory | Medium::S3 | Medium::Gcs | Medium::Azure => Way::Conditional,
         };
         Self {
             objects,
@@ -107,7 +107,7 @@ impl SwapObject {
     pub(crate) fn shared(objects: Objects, path: Path, labels: Labels, lock: &Path) -> Self {
         let way = match &objects.medium {
             Medium::Folder(root) => Way::Locked(lock::LockFile::new(root, lock)),
-            Medium::Memory | Medium::S3 => Way::Conditional,
+            Medium::Memory | Medium::S3 | Medium::Gcs | Medium::Azure => Way::Conditional,
         };
         Self {
             objects,
@@ -219,11 +219,11 @@ impl SwapObject {
         })))
     }
 
-    /// Ceph compares the header with its bare tag, the memory store with a quoted one.
+    /// Ceph compares the header with its bare tag, Azure and the memory store with a quoted one.
     fn match_tag(&self, e_tag: &str) -> String {
         match self.objects.medium {
             Medium::S3 => e_tag.trim_matches('"').to_owned(),
-            Medium::Memory | Medium::Folder(_) => e_tag.to_owned(),
+            Medium::Memory | Medium::Folder(_) | Medium::Gcs | Medium::Azure => e_tag.to_owned(),
         }
     }
 }

@@ -7,7 +7,8 @@
 //!
 //! Files that must stay private (`server.js`, `.env`) lie in the same bucket as public ones, as in
 //! OpenComponents. Either a bucket policy denies them to the public, together with the whole
-//! `.ochre` prefix, or every object has its own ACL ([`PublicAccess`], the private module `acl`).
+//! `.ochre` prefix, or every object has its own ACL ([`PublicAccess`], the private module `acl`), or
+//! public files are copied to a container of their own ([`AzureSettings`]).
 
 mod acl;
 mod artifact;
@@ -25,6 +26,7 @@ mod key;
 mod manifest;
 mod mirror;
 mod objects;
+mod open;
 mod pending;
 mod poll;
 mod probe;
@@ -47,9 +49,10 @@ pub use instrumented::StoreObserver;
 pub use key::{KeyError, MediaType, PACKAGE_JSON, is_private, media_type};
 pub use mirror::{CopyError, ReleaseCopy};
 pub use objects::Medium;
+pub use open::{OpenError, open_objects};
 pub use poll::{CatalogAlert, CatalogRead};
 pub use probe::ProbeError;
 pub use reconcile::{ReconcileReport, ReconcileScope};
-pub use settings::{Backend, PublicAccess, Secret, StoreSettings};
+pub use settings::{AzureSettings, Backend, GcsSettings, PublicAccess, Secret, StoreSettings};
 pub use source::{ReadError, ReleaseFiles};
-pub use store::{ComponentStore, OpenError, open_objects};
+pub use store::ComponentStore;

@@ -13,12 +13,11 @@ use std::{
 use bytes::{Bytes, BytesMut};
 use futures::{StreamExt as _, TryStreamExt as _};
 use object_store::{
-    Attributes, Error, GetOptions, GetRange, GetResult, ObjectMeta, ObjectStore,
+    Attribute, Attributes, Error, GetOptions, GetRange, GetResult, ObjectMeta, ObjectStore,
     ObjectStoreExt as _, PutMode, PutOptions, PutResult, path::Path,
 };
 
 use crate::{
-    acl::CannedAcl,
     key::Labels,
     retry::{Backoff, is_transient},
 };
@@ -30,8 +29,21 @@ pub enum Medium {
     Memory,
     /// S3 or a compatible service: conditional puts with unquoted `ETag`s.
     S3,
+    /// Google Cloud Storage: conditional puts with generations.
+    Gcs,
+    /// Azure Blob Storage: conditional puts with `ETag`s as they were sent.
+    Azure,
     /// A local folder: numbered revisions and a lock file below the path.
     Folder(PathBuf),
+}
+
+/// Who may read an object: told to stores that want to know as an extension of the put.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Audience {
+    /// Everybody.
+    Everybody,
+    /// The owner of the store.
+    Owner,
 }
 
 /// An object store, what it lies on, and how long its locks are waited for.
@@ -40,8 +52,8 @@ pub(crate) struct Objects {
     pub(crate) inner: Arc<dyn ObjectStore>,
     pub(crate) medium: Medium,
     pub(crate) lock_timeout: Duration,
-    /// Whether every object gets an ACL of its own.
-    pub(crate) acl: bool,
+    /// Whether every put tells the [`Audience`] of its object.
+    pub(crate) tells_audience: bool,
     /// Whether writes are refused; one for all who work with the store.
     hold: Arc<AtomicBool>,
 }
@@ -72,6 +84,8 @@ impl Medium {
         match self {
             Self::Memory => "memory",
             Self::S3 => "s3",
+            Self::Gcs => "gs",
+            Self::Azure => "azure-blob-storage",
             Self::Folder(_) => "folder",
         }
     }
@@ -80,13 +94,13 @@ impl Medium {
 // === impl Objects ===
 
 impl Objects {
-    /// Objects that may be written, without ACLs.
+    /// Objects that may be written, to a store that does not ask for whom.
     pub(crate) fn new(inner: Arc<dyn ObjectStore>, medium: Medium, lock_timeout: Duration) -> Self {
         Self {
             inner,
             medium,
             lock_timeout,
-            acl: false,
+            tells_audience: false,
             hold: Arc::default(),
         }
     }
@@ -187,26 +201,39 @@ impl Objects {
         labels: Labels,
     ) -> Result<PutResult, Error> {
         self.check_hold()?;
-        let labelled = !matches!(self.medium, Medium::Folder(_));
         let mut options = PutOptions {
             mode,
-            attributes: if labelled {
-                labels.attributes
-            } else {
-                Attributes::new()
-            },
+            attributes: self.attributes(labels.attributes),
             ..PutOptions::default()
         };
-        if self.acl {
+        if self.tells_audience {
             options.extensions.insert(if labels.public {
-                CannedAcl::PublicRead
+                Audience::Everybody
             } else {
-                CannedAcl::Private
+                Audience::Owner
             });
         }
         self.inner
             .put_opts(path, bytes.clone().into(), options)
             .await
+    }
+
+    /// Attributes that the medium can hold.
+    fn attributes(&self, mut attributes: Attributes) -> Attributes {
+        match self.medium {
+            Medium::Folder(_) => Attributes::new(),
+            Medium::Gcs if attributes.get(&Attribute::ContentEncoding).is_some() => {
+                // Without it the service unpacks what it sends to readers like us.
+                let caching = attributes.get(&Attribute::CacheControl);
+                let caching = caching.map_or_else(
+                    || "no-transform".to_owned(),
+                    |caching| format!("{}, no-transform", caching.as_ref()),
+                );
+                attributes.insert(Attribute::CacheControl, caching.into());
+                attributes
+            }
+            Medium::Memory | Medium::S3 | Medium::Gcs | Medium::Azure => attributes,
+        }
     }
 
     /// Lists everything below a prefix: whole, or an error.

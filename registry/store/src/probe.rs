@@ -18,6 +18,9 @@ const WRITERS: usize = 8;
 /// Races of each kind.
 const ROUNDS: usize = 3;
 
+/// Age after which an object of a test belongs to nobody: one hour.
+const ABANDONED_MS: u64 = 60 * 60 * 1000;
+
 /// Largest object of the test.
 const BYTES_MAX: u64 = 1024;
 
@@ -57,6 +60,12 @@ pub enum ProbeError {
          `s3:PutObjectAcl` to Ochre, or set storage.public_access = \"bucket-policy\""
     )]
     AclRefused(#[source] Error),
+    /// Public files cannot be copied.
+    #[error(
+        "public container cannot be written: check that storage.azure.public_container exists \
+         and that Ochre may write to it"
+    )]
+    PublicContainer(#[source] Error),
     /// Several of the writers of a race won, or none.
     #[error(
         "{winners} of {WRITERS} racing conditional writes were acknowledged, instead of one: use \
@@ -118,7 +127,7 @@ impl Probe<'_> {
     async fn run(&self) -> Result<(), ProbeError> {
         self.missing().await?;
         self.create().await?;
-        self.acl().await?;
+        self.public().await?;
         self.update().await?;
         for round in 0..ROUNDS {
             self.race_creates(round).await?;
@@ -161,8 +170,8 @@ impl Probe<'_> {
     }
 
     /// Writes as the public file of a release is written.
-    async fn acl(&self) -> Result<(), ProbeError> {
-        if !self.objects().acl {
+    async fn public(&self) -> Result<(), ProbeError> {
+        if !self.objects().tells_audience {
             return Ok(());
         }
         let labels = Labels {
@@ -172,12 +181,19 @@ impl Probe<'_> {
         let path = self.path("public")?;
         let bytes = Bytes::from_static(b"public");
         let put = self.objects().put(&path, &bytes, PutMode::Create, labels);
-        put.await.map(drop).map_err(|error| match error {
-            Error::PermissionDenied { .. } => ProbeError::AclRefused(error),
-            error if error.to_string().contains("AccessControlList") => {
+        let Err(error) = put.await else {
+            return Ok(());
+        };
+        let refused = matches!(
+            error,
+            Error::PermissionDenied { .. } | Error::NotFound { .. }
+        );
+        Err(match self.objects().medium {
+            Medium::Azure if refused => ProbeError::PublicContainer(error),
+            Medium::S3 if refused || error.to_string().contains("AccessControlList") => {
                 ProbeError::AclRefused(error)
             }
-            error => ProbeError::Unavailable(error),
+            _ => ProbeError::Unavailable(error),
         })
     }
 
@@ -293,22 +309,29 @@ impl Probe<'_> {
         );
         Ok(match self.objects().medium {
             Medium::Folder(_) => vec![own, shared],
-            Medium::Memory | Medium::S3 => vec![own],
+            Medium::Memory | Medium::S3 | Medium::Gcs | Medium::Azure => vec![own],
         })
     }
 
+    /// Removes what this test wrote, and what tests left behind that were killed.
     async fn clean(&self) {
-        let Ok(prefix) = self.path("x").map(|path| parent(&path)) else {
+        let Ok(own) = self.path("x").map(|path| parent(&path)) else {
             return;
         };
-        for object in self.objects().list(&prefix).await.unwrap_or_default() {
+        let oldest = self.inner.clock.now_ms().saturating_sub(ABANDONED_MS);
+        for object in self.objects().list(&parent(&own)).await.unwrap_or_default() {
+            let written = object.last_modified.timestamp_millis();
+            let abandoned = u64::try_from(written).is_ok_and(|written| written < oldest);
+            if !(abandoned || object.location.prefix_matches(&own)) {
+                continue;
+            }
             if let Err(error) = self.objects().delete(&object.location).await {
                 tracing::debug!(error = %error, "left an object of the self-test behind");
             }
         }
         if let Medium::Folder(root) = &self.objects().medium {
-            // Only the folder of this run: `prefix` holds its unique name.
-            let removed = tokio::fs::remove_dir_all(root.join(prefix.as_ref())).await;
+            // Only the folder of this run: its name is unique.
+            let removed = tokio::fs::remove_dir_all(root.join(own.as_ref())).await;
             if let Err(error) = removed {
                 tracing::debug!(error = %error, "left the folder of the self-test behind");
             }

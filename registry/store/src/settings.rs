@@ -1,14 +1,20 @@
 //! What an operator says of the store.
 
+mod azure;
+mod gcs;
+
 use std::{fmt, path::PathBuf, time::Duration};
 
 use serde::{Deserialize, Serialize};
+
+pub use azure::AzureSettings;
+pub use gcs::GcsSettings;
 
 /// The `[storage]` section.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct StoreSettings {
-    /// Where objects lie: `folder`, `memory` or `s3`. Default `folder`.
+    /// Where objects lie: `folder`, `memory`, `s3`, `gcs` or `azure`. Default `folder`.
     pub backend: Backend,
     /// The folder of the `folder` backend, created when it is missing. Default `./ochre-data`.
     pub path: PathBuf,
@@ -18,7 +24,7 @@ pub struct StoreSettings {
     /// Public address of the bucket or of a CDN before it; the key of a file is appended.
     /// Must end with `/`. Without one the registry serves static files itself.
     pub public_url: Option<String>,
-    /// Bucket of the `s3` backend.
+    /// Bucket of the `s3` and `gcs` backends, container of `azure`.
     pub bucket: String,
     /// What makes the files of a release public in a bucket: `bucket-policy`, which the operator
     /// sets, or `acl`: every public file is written with the ACL `public-read` and everything else
@@ -29,7 +35,8 @@ pub struct StoreSettings {
     pub server_side_encryption: bool,
     /// Region of the `s3` backend. Default `us-east-1`.
     pub region: String,
-    /// Address of an S3-compatible service; none for AWS.
+    /// Address of an S3-compatible service, or of what stands for Google or Azure; none for AWS,
+    /// Google and Azure themselves.
     pub endpoint: Option<String>,
     /// Access key of the `s3` backend; without one the environment's AWS credentials are taken
     /// (variables, web identity, instance or task role).
@@ -55,6 +62,10 @@ pub struct StoreSettings {
     pub lock_timeout: Duration,
     /// Files and versions read or written at once by one operation. Default 16.
     pub concurrency: usize,
+    /// What only the `gcs` backend has.
+    pub gcs: GcsSettings,
+    /// What only the `azure` backend has.
+    pub azure: AzureSettings,
 }
 
 /// Where objects lie.
@@ -68,6 +79,10 @@ pub enum Backend {
     Memory,
     /// S3 or a compatible service.
     S3,
+    /// Google Cloud Storage.
+    Gcs,
+    /// Azure Blob Storage.
+    Azure,
 }
 
 /// What makes the files of a release public in a bucket.
@@ -109,6 +124,8 @@ impl Default for StoreSettings {
             commit_timeout: Duration::from_mins(1),
             lock_timeout: Duration::from_secs(5),
             concurrency: 16,
+            gcs: GcsSettings::default(),
+            azure: AzureSettings::default(),
         }
     }
 }
@@ -145,11 +162,22 @@ impl StoreSettings {
                  \"https://cdn.example.com/\""
             ));
         }
-        if self.backend == Backend::S3 {
-            self.validate_s3(&mut problems);
-        } else if self.public_access == PublicAccess::Acl {
+        match self.backend {
+            Backend::Folder | Backend::Memory => {}
+            Backend::S3 => self.validate_s3(&mut problems),
+            Backend::Gcs => {
+                self.validate_bucket(&mut problems);
+                problems.extend(self.gcs.problems());
+            }
+            Backend::Azure => {
+                self.validate_bucket(&mut problems);
+                problems.extend(self.azure.problems(&self.bucket));
+            }
+        }
+        if self.public_access == PublicAccess::Acl && self.backend != Backend::S3 {
             problems.push(
-                "storage.public_access = \"acl\": only the backend \"s3\" has ACLs; leave it out"
+                "storage.public_access = \"acl\": only the backend \"s3\" has ACLs; leave it out, and \
+                 use a policy of the bucket (gcs) or storage.azure.public_container (azure)"
                     .to_owned(),
             );
         }
@@ -157,9 +185,30 @@ impl StoreSettings {
         problems
     }
 
+    /// Whether the store wants to know of each object who may read it.
+    pub(crate) fn tells_audience(&self) -> bool {
+        match self.backend {
+            Backend::S3 => self.public_access == PublicAccess::Acl,
+            Backend::Azure => self.azure.public_container.is_some(),
+            Backend::Folder | Backend::Memory | Backend::Gcs => false,
+        }
+    }
+
     fn validate_s3(&self, problems: &mut Vec<String>) {
+        self.validate_bucket(problems);
+        if self.access_key_id.is_some() != self.secret_access_key.is_some() {
+            problems.push(
+                "storage.access_key_id and storage.secret_access_key: set both, or neither to \
+                 take the environment's credentials"
+                    .to_owned(),
+            );
+        }
+    }
+
+    /// What every service reached over HTTP needs.
+    fn validate_bucket(&self, problems: &mut Vec<String>) {
         if self.bucket.is_empty() {
-            problems.push("storage.bucket = \"\": name the bucket".to_owned());
+            problems.push("storage.bucket = \"\": name the bucket or container".to_owned());
         }
         if let Some(endpoint) = &self.endpoint {
             let plain = endpoint.starts_with("http://");
@@ -173,13 +222,6 @@ impl StoreSettings {
                      storage.allow_http = true"
                 ));
             }
-        }
-        if self.access_key_id.is_some() != self.secret_access_key.is_some() {
-            problems.push(
-                "storage.access_key_id and storage.secret_access_key: set both, or neither to \
-                 take the environment's credentials"
-                    .to_owned(),
-            );
         }
     }
 
@@ -268,9 +310,39 @@ mod tests {
     }
 
     #[test]
+    fn every_problem_of_a_cloud_names_its_key() {
+        let problems_of = |text: &str| {
+            let settings: StoreSettings = serde_json::from_str(text).unwrap();
+            settings.validate().join("\n")
+        };
+        let azure = problems_of(
+            r#"{"backend":"azure","bucket":"a","public_access":"acl","azure":
+                {"public_container":"a","client_secret":"b","account_key":"c"}}"#,
+        );
+        for key in [
+            "public_access",
+            "azure.account ",
+            "azure.public_container",
+            "account_key and client_secret",
+            "azure.client_secret",
+        ] {
+            assert!(azure.contains(key), "{key}: {azure}");
+        }
+        let gcs =
+            problems_of(r#"{"backend":"gcs","gcs":{"service_account_file":"/no/such/file"}}"#);
+        for key in ["storage.bucket", "storage.gcs.service_account_file"] {
+            assert!(gcs.contains(key), "{key}: {gcs}");
+        }
+    }
+
+    #[test]
     fn secrets_are_not_printed() {
         let settings = StoreSettings {
             secret_access_key: Some(Secret::new("hunter2")),
+            azure: AzureSettings {
+                account_key: Some(Secret::new("hunter2")),
+                ..AzureSettings::default()
+            },
             ..StoreSettings::default()
         };
         assert!(!format!("{settings:?}").contains("hunter2"));

@@ -11,19 +11,11 @@ use std::{
 };
 
 use moka::future::Cache;
-use object_store::{
-    ClientOptions, ObjectStore, RetryConfig,
-    aws::{AmazonS3Builder, AmazonS3ConfigKey, S3ConditionalPut},
-    client::SpawnedReqwestConnector,
-    local::LocalFileSystem,
-    memory::InMemory,
-    path::Path,
-};
+use object_store::{ObjectStore, path::Path};
 use ochre_model::{Clock, ComponentId};
 use tokio::runtime::Handle;
 
 use crate::{
-    acl::{AclConnector, AclSigner},
     commit::Committer,
     compare_swap::SwapObject,
     index::IndexWriter,
@@ -31,8 +23,9 @@ use crate::{
     key::{KeyError, Layout, StoreKey},
     manifest::Exporter,
     objects::{Medium, Objects},
+    open::{OpenError, open_objects},
     release::Release,
-    settings::{Backend, PublicAccess, StoreSettings},
+    settings::StoreSettings,
 };
 
 /// Bytes of release headers kept in memory.
@@ -63,32 +56,6 @@ pub(crate) struct Inner {
     pub(crate) headers: Cache<ComponentId, Arc<Release>>,
     /// Something was not written because writes are held.
     pub(crate) owed: AtomicBool,
-}
-
-/// The store cannot be opened.
-#[derive(Debug, thiserror::Error)]
-pub enum OpenError {
-    /// The settings contradict themselves.
-    #[error("storage settings are not valid: {}", .0.join("; "))]
-    Settings(Vec<String>),
-    /// The folder cannot be made or entered.
-    #[error("storage.path = \"{path}\" cannot be used: choose a folder that may be written")]
-    Folder {
-        /// The folder as configured.
-        path: String,
-        /// What the operating system said.
-        #[source]
-        source: std::io::Error,
-    },
-    /// The client of the object store cannot be made.
-    #[error("client of the object store cannot be made")]
-    Client(#[source] object_store::Error),
-    /// Not called within a tokio runtime.
-    #[error("store is opened outside of a tokio runtime")]
-    NoRuntime(#[source] tokio::runtime::TryCurrentError),
-    /// The configured prefix cannot be part of a key.
-    #[error("storage.components_dir cannot be used")]
-    Key(#[from] KeyError),
 }
 
 // === impl ComponentStore ===
@@ -140,7 +107,7 @@ impl ComponentStore {
             None => objects,
         };
         let mut objects = Objects::new(objects, medium, settings.lock_timeout);
-        objects.acl = settings.public_access == PublicAccess::Acl;
+        objects.tells_audience = settings.tells_audience();
         let layout = Layout::new(&settings.components_dir);
         let index_object = SwapObject::own(
             objects.clone(),
@@ -187,7 +154,7 @@ impl ComponentStore {
         Ok(Self { inner, committer })
     }
 
-    /// OC's word for the kind of store: `s3`, `folder` or `memory`.
+    /// OC's word for the kind of store, as [`Medium::kind`] gives it.
     pub fn kind(&self) -> &'static str {
         self.inner.objects.medium.kind()
     }
@@ -256,86 +223,4 @@ impl Inner {
     pub(crate) fn distinct_names(ids: &[ComponentId]) -> HashSet<&ochre_model::ComponentName> {
         ids.iter().map(|id| &id.name).collect()
     }
-}
-
-/// Opens the objects that `settings` describe, without what Ochre makes of them.
-///
-/// # Errors
-///
-/// As [`ComponentStore::open`].
-pub fn open_objects(settings: &StoreSettings) -> Result<(Arc<dyn ObjectStore>, Medium), OpenError> {
-    let problems = settings.validate();
-    if !problems.is_empty() {
-        return Err(OpenError::Settings(problems));
-    }
-    Ok(match settings.backend {
-        Backend::Memory => (Arc::new(InMemory::new()), Medium::Memory),
-        Backend::S3 => (Arc::new(open_s3(settings)?), Medium::S3),
-        Backend::Folder => {
-            let (objects, root) = open_folder(settings)?;
-            (Arc::new(objects), Medium::Folder(root))
-        }
-    })
-}
-
-fn open_folder(
-    settings: &StoreSettings,
-) -> Result<(LocalFileSystem, std::path::PathBuf), OpenError> {
-    let failed = |source| OpenError::Folder {
-        path: settings.path.display().to_string(),
-        source,
-    };
-    std::fs::create_dir_all(&settings.path).map_err(failed)?;
-    let root = settings.path.canonicalize().map_err(failed)?;
-    let objects = LocalFileSystem::new_with_prefix(&root)
-        .map_err(OpenError::Client)?
-        .with_fsync(true);
-    Ok((objects, root))
-}
-
-fn open_s3(settings: &StoreSettings) -> Result<object_store::aws::AmazonS3, OpenError> {
-    // The HTTP client takes the process's TLS provider; one that is set already stays.
-    let _ = rustls::crypto::ring::default_provider().install_default();
-    let runtime = Handle::try_current().map_err(OpenError::NoRuntime)?;
-    let builder = match (&settings.access_key_id, &settings.secret_access_key) {
-        (Some(id), Some(secret)) => AmazonS3Builder::new()
-            .with_access_key_id(id)
-            .with_secret_access_key(secret.expose()),
-        _ => AmazonS3Builder::from_env(),
-    };
-    let signer = AclSigner::default();
-    let client = ClientOptions::new()
-        .with_timeout(settings.request_timeout)
-        .with_connect_timeout(settings.request_timeout.min(Duration::from_secs(5)))
-        .with_allow_http(settings.allow_http);
-    let retry = RetryConfig {
-        max_retries: 6,
-        retry_timeout: settings.retry_timeout,
-        ..RetryConfig::default()
-    };
-    let builder = builder
-        .with_bucket_name(&settings.bucket)
-        .with_region(&settings.region)
-        .with_client_options(client)
-        .with_allow_http(settings.allow_http)
-        .with_retry(retry)
-        .with_conditional_put(S3ConditionalPut::ETagMatch)
-        .with_virtual_hosted_style_request(settings.virtual_hosted_style)
-        .with_http_connector(AclConnector::new(
-            SpawnedReqwestConnector::new(runtime),
-            signer.clone(),
-        ));
-    let builder = match &settings.endpoint {
-        Some(endpoint) => builder.with_endpoint(endpoint),
-        None => builder,
-    };
-    let builder = if settings.server_side_encryption {
-        let key = "aws_server_side_encryption".parse::<AmazonS3ConfigKey>();
-        builder.with_config(key.map_err(OpenError::Client)?, "AES256")
-    } else {
-        builder
-    };
-    let store = builder.build().map_err(OpenError::Client)?;
-    signer.fill(Arc::clone(store.credentials()), &settings.region);
-    Ok(store)
 }
