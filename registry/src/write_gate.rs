@@ -5,6 +5,7 @@ use std::{sync::Arc, time::Duration};
 
 use arc_swap::ArcSwap;
 use ochre_store::{ComponentStore, ProbeError};
+use tokio::sync::Mutex;
 
 use crate::telemetry::Chain;
 
@@ -27,7 +28,11 @@ pub enum WriteState {
 
 /// The answer of the self-test, shared by all who ask.
 #[derive(Debug)]
-pub struct WriteGate(ArcSwap<WriteState>);
+pub struct WriteGate {
+    state: ArcSwap<WriteState>,
+    /// Held by the test that runs.
+    testing: Mutex<()>,
+}
 
 // === impl WriteGate ===
 
@@ -35,11 +40,16 @@ impl WriteGate {
     /// Tests the store once, for a bounded time, and holds its writes until it has passed.
     pub async fn test(store: &ComponentStore) -> Arc<Self> {
         store.hold_writes();
-        let gate = Arc::new(Self(ArcSwap::from_pointee(WriteState::Unknown)));
-        if tokio::time::timeout(FIRST_TEST, gate.ask(store))
-            .await
-            .is_err()
-        {
+        let gate = Arc::new(Self {
+            state: ArcSwap::from_pointee(WriteState::Unknown),
+            testing: Mutex::default(),
+        });
+        // A task of its own: one that is not waited for any longer still cleans up behind itself.
+        let first = tokio::spawn({
+            let (gate, store) = (Arc::clone(&gate), store.clone());
+            async move { gate.ask(&store).await }
+        });
+        if tokio::time::timeout(FIRST_TEST, first).await.is_err() {
             tracing::error!("the store's self-test did not end in time; publishing waits for it");
         }
         gate
@@ -57,10 +67,14 @@ impl WriteGate {
 
     /// What is known now.
     pub fn state(&self) -> Arc<WriteState> {
-        self.0.load_full()
+        self.state.load_full()
     }
 
     async fn ask(&self, store: &ComponentStore) {
+        let _testing = self.testing.lock().await;
+        if *self.state() != WriteState::Unknown {
+            return;
+        }
         let state = match store.probe().await {
             Ok(()) => {
                 tracing::info!("the store passed its self-test: releases can be published");
@@ -79,6 +93,6 @@ impl WriteGate {
                 WriteState::Unsafe(error.to_string())
             }
         };
-        self.0.store(Arc::new(state));
+        self.state.store(Arc::new(state));
     }
 }
