@@ -1,6 +1,5 @@
 #!/usr/bin/env bash
-# Runs every test: sets the tools up, builds, starts an S3 server, and ends with one line
-# `N passed, N failed`. Fails when a test fails, or when a suite ran no test.
+# Runs every test: sets the tools up, builds, and ends with one line `N passed, N failed`. Fails when a test fails, or when a suite ran no test.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -8,16 +7,16 @@ cd "$(dirname "$0")/.."
 required=(
     ochre_model recorded npm_semver
     ochre_package
-    ochre_store contract s3
+    ochre_store contract
     ochre_cdn_sync
     ochre_engine quickjs process node
     ochre_registry
     ochre_client exchanges page
     ochre_loadtest
-    api browser clients cluster compat hostile
+    api browser clients cluster compat hostile stores
 )
-# Suites that only run when they are asked for: real npm `semver`, a real S3 server.
-features=ochre-model/npm-semver,ochre-store/s3-tests
+# Suites that only run when they are asked for: real npm `semver`.
+features=ochre-model/npm-semver
 
 tools=$PWD/tests/.tools
 log=$(mktemp)
@@ -30,16 +29,6 @@ stage() {
     "$@" || status=$?
     printf '== %s: %d s%s\n' "$name" $((SECONDS - started)) "$([ $status -eq 0 ] || echo ' FAILED')"
     return $status
-}
-
-start_s3() {
-    # It ends when its standard input closes: with this script.
-    coproc S3 { exec "$tools/python/bin/python" tests/harness/moto_s3.py 2>/dev/null; }
-    local port
-    read -r port <&"${S3[0]}"
-    export OCHRE_TEST_S3_ENDPOINT=http://127.0.0.1:$port
-    export OCHRE_TEST_S3_BUCKET=ochre-store
-    curl --silent --fail --output /dev/null -X PUT "$OCHRE_TEST_S3_ENDPOINT/$OCHRE_TEST_S3_BUCKET"
 }
 
 build() {
@@ -73,7 +62,6 @@ export PATH=$tools/node/bin:$PATH
 export OCHRE_TEST_TOOLS=$tools
 export OCHRE_SEMVER_MODULE=$tools/npm/node_modules/semver
 stage build build
-stage "s3 server" start_s3
 broken=0
 stage tests run_tests || broken=1
 

@@ -20,6 +20,12 @@ install_debian_packages() {
     # The module is there without ensurepip when Debian's python3-venv is not.
     python3 -c 'import ensurepip, venv' 2>/dev/null || missing+=(python3-venv)
     command -v chromium >/dev/null || missing+=(chromium)
+    # A real store with S3's protocol; its daemons are started by tests/harness/ceph.sh.
+    command -v radosgw >/dev/null || missing+=(radosgw)
+    for daemon in mon osd mgr; do
+        command -v "ceph-$daemon" >/dev/null || missing+=("ceph-$daemon")
+    done
+    command -v ceph >/dev/null || missing+=(ceph-common)
     [ ${#missing[@]} -eq 0 ] && return
     if [ "$(id -u)" -ne 0 ] || ! command -v apt-get >/dev/null; then
         say "missing: ${missing[*]}; install them, or run this script as root on Debian" >&2

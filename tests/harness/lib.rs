@@ -11,9 +11,12 @@
 )]
 
 mod answer;
+mod azurite;
 mod bucket;
+mod ceph;
 mod compiled;
 mod files;
+mod gcs;
 mod mirror;
 mod node_registry;
 mod package;
@@ -25,8 +28,11 @@ mod tools;
 mod wait;
 
 pub use answer::{Answer, http_client};
+pub use azurite::Azurite;
 pub use bucket::Bucket;
+pub use ceph::Ceph;
 pub use files::files_below;
+pub use gcs::GcsFake;
 pub use mirror::{MirrorRun, TestMirror};
 pub use node_registry::NodeRegistry;
 pub use package::{RawEntry, TestPackage, archive_of};

@@ -2,6 +2,7 @@
 
 use std::{
     fs::File,
+    io::Write as _,
     path::Path,
     process::{Child, Command, ExitStatus, Stdio},
     thread,
@@ -11,6 +12,9 @@ use std::{
 use tempfile::NamedTempFile;
 
 use crate::eventually;
+
+/// How long a process that says so may take until it is ready.
+const READY_WITHIN: Duration = Duration::from_mins(3);
 
 /// A running child process. Dropping it kills it, and prints its log when the test is failing.
 #[derive(Debug)]
@@ -44,6 +48,30 @@ impl Process {
     /// Everything the process printed so far.
     pub fn log(&self) -> String {
         read_lossy(self.log.path())
+    }
+
+    /// What follows the word `ready` in the first line that begins with it.
+    pub async fn ready(&mut self) -> String {
+        self.ready_again(1).await
+    }
+
+    /// As [`Process::ready`], once there have been `times` such lines; of the last of them.
+    pub async fn ready_again(&mut self, times: usize) -> String {
+        let what = format!("{} to be ready", self.name);
+        eventually(&what, READY_WITHIN, || {
+            self.assert_running();
+            let log = self.log();
+            let mut lines = log.lines().filter_map(|line| line.strip_prefix("ready"));
+            let rest = lines.nth(times - 1).map(|rest| rest.trim().to_owned());
+            async move { rest }
+        })
+        .await
+    }
+
+    /// Writes a line to the standard input.
+    pub fn say(&mut self, line: &str) {
+        let input = self.child.stdin.as_mut().expect("standard input is a pipe");
+        writeln!(input, "{line}").expect("the process reads its standard input");
     }
 
     /// Process id.

@@ -36,6 +36,8 @@ pub enum TestStore {
         /// Name of the bucket.
         bucket: String,
     },
+    /// What a `[storage]` section describes.
+    Service(Table),
 }
 
 impl TestStore {
@@ -61,11 +63,12 @@ impl TestStore {
     pub fn path(&self) -> Option<&Path> {
         match self {
             Self::Folder(folder) => Some(folder.path()),
-            Self::S3 { .. } => None,
+            Self::S3 { .. } | Self::Service(_) => None,
         }
     }
 
-    /// How many files or objects it holds, those of a write in progress included.
+    /// How many files or objects it holds, those of a write in progress included. Fails the test
+    /// for stores that are neither a folder nor a bucket of the S3 server.
     pub async fn objects(&self) -> usize {
         match self {
             Self::Folder(folder) => files_below(folder.path()).len(),
@@ -74,6 +77,7 @@ impl TestStore {
                 let list = Answer::of(http_client().get(url)).await.expect_status(200);
                 list.text().matches("<Key>").count()
             }
+            Self::Service(storage) => panic!("objects of {storage} are not counted"),
         }
     }
 
@@ -92,8 +96,8 @@ impl TestStore {
             .expect("the registry starts")
     }
 
-    /// The section of the settings that names it.
-    pub(crate) fn settings(&self) -> Table {
+    /// The `[storage]` section that describes it.
+    pub fn settings(&self) -> Table {
         let mut storage = Table::new();
         let mut set = |key: &str, value: &str| storage.insert(key.to_owned(), value.into());
         match self {
@@ -110,6 +114,7 @@ impl TestStore {
                 set("secret_access_key", "testtest");
                 storage.insert("allow_http".to_owned(), true.into());
             }
+            Self::Service(service) => return service.clone(),
         }
         storage
     }

@@ -14,7 +14,15 @@ pub mod faults;
 pub mod publishing;
 pub mod states;
 
-use std::{path::Path as FilePath, sync::Arc};
+mod turns;
+
+use std::{
+    path::Path as FilePath,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+};
 
 use bytes::Bytes;
 use futures::TryStreamExt as _;
@@ -28,11 +36,48 @@ use crate::{
     faulty::{Fault, FaultyStore},
     open_objects,
 };
+use turns::Turns;
+
+/// Hands the suite to the macro `$each`: a list of `module::function`.
+///
+/// Each function takes a [`contract::Subject`] of its own and runs on a multi-threaded runtime.
+#[macro_export]
+macro_rules! store_contract {
+    ($each:ident) => {
+        $each! {
+            publishing::the_store_keeps_its_promises,
+            publishing::a_published_release_is_read_by_another_process,
+            publishing::a_version_is_published_once,
+            publishing::one_of_many_publishes_of_a_version_wins,
+            publishing::every_one_of_many_publishes_is_listed,
+            publishing::a_change_survives_its_caller,
+            publishing::another_spelling_of_a_name_is_refused,
+            publishing::files_that_cannot_be_stored_are_refused,
+            publishing::odd_paths_and_versions_are_kept,
+            publishing::damaged_files_are_served_from_the_release_object,
+            publishing::variants_and_packs_are_kept,
+            catalogs::a_poll_without_news_is_empty,
+            catalogs::a_version_of_another_registry_is_taken_over,
+            catalogs::a_held_store_is_read_and_never_written,
+            catalogs::a_listed_version_without_files_is_passed_over,
+            catalogs::a_damaged_list_keeps_the_catalog_and_is_rebuilt,
+            catalogs::a_list_that_lost_a_version_gets_it_back,
+            catalogs::everything_in_the_store_is_found_without_manifests,
+            states::a_state_is_seen_by_another_process,
+            states::a_channel_is_moved_rolled_back_and_removed,
+            states::one_of_many_moves_that_expect_the_same_wins,
+            states::states_and_channels_outlive_a_lost_index,
+            states::a_version_of_another_registry_gets_a_state,
+        }
+    };
+}
 
 /// A place for objects that stores are opened on.
 #[derive(Clone, Debug)]
 pub struct Subject {
-    objects: Arc<dyn ObjectStore>,
+    /// One or several ways to the same objects, taken in turns.
+    ways: Vec<Arc<dyn ObjectStore>>,
+    opened: Arc<AtomicUsize>,
     medium: Medium,
     settings: StoreSettings,
 }
@@ -58,24 +103,44 @@ impl Subject {
 
     /// The place that `settings` describe.
     pub fn open(settings: StoreSettings) -> Self {
-        let (objects, medium) = open_objects(&settings).expect("settings of the subject");
+        Self::open_ways([settings])
+    }
+
+    /// The one place that several settings describe: each store goes another way to it.
+    pub fn open_ways<const N: usize>(settings: [StoreSettings; N]) -> Self {
+        let opened = settings.each_ref().map(|settings| {
+            let (objects, medium) = open_objects(settings).expect("settings of the subject");
+            (objects, medium)
+        });
+        let medium = opened.first().expect("settings").1.clone();
         Self {
-            objects,
+            ways: opened.map(|(objects, _)| objects).into(),
+            opened: Arc::default(),
             medium,
-            settings,
+            settings: settings.into_iter().next().expect("settings"),
         }
     }
 
     /// Opens a store, as one more process would.
     pub fn store(&self) -> ComponentStore {
-        self.store_over(Arc::clone(&self.objects))
+        let turn = self.opened.fetch_add(1, Ordering::Relaxed);
+        self.store_over(Arc::clone(&self.ways[turn % self.ways.len()]))
+    }
+
+    /// Opens a store each of whose requests goes another way than the one before.
+    pub fn store_with_turns(&self) -> ComponentStore {
+        self.store_over(Arc::new(Turns::new(self.ways.clone())))
     }
 
     /// Opens a store that fails as told.
     pub fn faulty(&self, fault: Fault) -> (ComponentStore, Arc<FaultyStore>) {
-        let faulty = Arc::new(FaultyStore::new(Arc::clone(&self.objects), fault));
+        let faulty = Arc::new(FaultyStore::new(Arc::clone(self.objects()), fault));
         let objects: Arc<dyn ObjectStore> = Arc::<FaultyStore>::clone(&faulty);
         (self.store_over(objects), faulty)
+    }
+
+    fn objects(&self) -> &Arc<dyn ObjectStore> {
+        &self.ways[0]
     }
 
     fn store_over(&self, objects: Arc<dyn ObjectStore>) -> ComponentStore {
@@ -86,7 +151,7 @@ impl Subject {
 
     /// Reads an object below the prefix of all components.
     pub async fn get(&self, key: &str) -> Option<Bytes> {
-        let result = self.objects.get(&self.path(key)).await.ok()?;
+        let result = self.objects().get(&self.path(key)).await.ok()?;
         result.bytes().await.ok()
     }
 
@@ -99,26 +164,26 @@ impl Subject {
     /// Writes an object below the prefix of all components, as another program would.
     pub async fn put(&self, key: &str, bytes: impl Into<Bytes>) {
         let path = self.path(key);
-        let put = self.objects.put(&path, bytes.into().into());
+        let put = self.objects().put(&path, bytes.into().into());
         put.await.expect("the object is written");
     }
 
     /// Deletes an object below the prefix of all components, as another program would.
     pub async fn delete(&self, key: &str) {
         let path = self.path(key);
-        self.objects.delete(&path).await.expect("the object goes");
+        self.objects().delete(&path).await.expect("the object goes");
     }
 
     /// Reads an object below Ochre's own prefix.
     pub async fn get_own(&self, key: &str) -> Option<Bytes> {
-        let result = self.objects.get(&self.own_path(key)).await.ok()?;
+        let result = self.objects().get(&self.own_path(key)).await.ok()?;
         result.bytes().await.ok()
     }
 
     /// Writes an object below Ochre's own prefix, as nobody should.
     pub async fn put_own(&self, key: &str, bytes: impl Into<Bytes>) {
         let path = self.own_path(key);
-        let put = self.objects.put(&path, bytes.into().into());
+        let put = self.objects().put(&path, bytes.into().into());
         put.await.expect("the object is written");
     }
 
@@ -128,7 +193,7 @@ impl Subject {
         for key in self.list().await {
             if key.starts_with(&beginning) {
                 let path = Path::parse(key).expect("a key");
-                self.objects.delete(&path).await.expect("the object goes");
+                self.objects().delete(&path).await.expect("the object goes");
             }
         }
     }
@@ -136,7 +201,7 @@ impl Subject {
     /// Keys of all objects, whatever lies under them, in order.
     pub async fn list(&self) -> Vec<String> {
         let listing: Vec<_> = self
-            .objects
+            .objects()
             .list(None)
             .try_collect()
             .await

@@ -5,6 +5,7 @@ use std::time::Duration;
 use ochre_store::{
     ReconcileScope, StoreSettings,
     contract::{Subject, catalogs, faults, id, publish, publishing, states},
+    store_contract,
 };
 
 /// Makes a test of each function of the suite.
@@ -33,30 +34,7 @@ macro_rules! suite {
     };
 }
 
-suite! {
-    publishing::the_store_keeps_its_promises,
-    publishing::a_published_release_is_read_by_another_process,
-    publishing::a_version_is_published_once,
-    publishing::one_of_many_publishes_of_a_version_wins,
-    publishing::every_one_of_many_publishes_is_listed,
-    publishing::a_change_survives_its_caller,
-    publishing::another_spelling_of_a_name_is_refused,
-    publishing::files_that_cannot_be_stored_are_refused,
-    publishing::damaged_files_are_served_from_the_release_object,
-    publishing::variants_and_packs_are_kept,
-    catalogs::a_poll_without_news_is_empty,
-    catalogs::a_version_of_another_registry_is_taken_over,
-    catalogs::a_held_store_is_read_and_never_written,
-    catalogs::a_listed_version_without_files_is_passed_over,
-    catalogs::a_damaged_list_keeps_the_catalog_and_is_rebuilt,
-    catalogs::a_list_that_lost_a_version_gets_it_back,
-    catalogs::everything_in_the_store_is_found_without_manifests,
-    states::a_state_is_seen_by_another_process,
-    states::a_channel_is_moved_rolled_back_and_removed,
-    states::one_of_many_moves_that_expect_the_same_wins,
-    states::states_and_channels_outlive_a_lost_index,
-    states::a_version_of_another_registry_gets_a_state,
-}
+store_contract!(suite);
 
 /// Makes a test of each function whose attempts wait: the clock is paused.
 macro_rules! faults {

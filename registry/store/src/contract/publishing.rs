@@ -8,10 +8,11 @@ use tokio::task::JoinSet;
 use super::{Subject, assert_whole, catalog, id, manifest, publish, sample, sample_files};
 use crate::{CommitError, ReadError, StoreChange};
 
-/// The self-test passes.
+/// The self-test passes, and leaves nothing behind.
 pub async fn the_store_keeps_its_promises(subject: &Subject) {
     let result = subject.store().probe().await;
     assert!(result.is_ok(), "{result:?}");
+    assert_eq!(subject.list().await, [""; 0]);
 }
 
 /// What was published is what another process reads, private files excepted.
@@ -163,6 +164,38 @@ pub async fn files_that_cannot_be_stored_are_refused(subject: &Subject) {
             "{path}: {refused:?}"
         );
         assert!(store.find_version(&id).await.expect("looked up").is_none());
+    }
+}
+
+/// Characters that services escape, compress or sort in their own ways change nothing.
+pub async fn odd_paths_and_versions_are_kept(subject: &Subject) {
+    let id = id("odd", "1.0.0-rc.1+build.5");
+    let files: Vec<(String, Bytes)> = [
+        "static/a+b c&d=e.js",
+        "static/\u{fc}mlaut \u{1f600}.css",
+        "static/50%25 'x'.svg",
+        "static/styles.css.gz",
+        "static/deep/er/.hidden",
+        "static/empty",
+    ]
+    .iter()
+    .map(|path| {
+        let text = if path.ends_with("empty") { "" } else { path };
+        ((*path).to_owned(), Bytes::from(text.to_owned()))
+    })
+    .collect();
+    let mut release = sample(&id, "x");
+    release.files.extend(files.clone());
+    let change = StoreChange::Publish(release);
+    let published = subject.store().committer().commit(change).await;
+    assert!(published.is_ok(), "{published:?}");
+    let store = subject.store();
+    assert!(catalog(&store).await.contains(&id));
+    for (path, bytes) in files {
+        let stored = subject.get(&format!("odd/{}/{path}", id.version)).await;
+        assert_eq!(stored.as_ref(), Some(&bytes), "{path}");
+        let read = store.read_file(&id, &path).await.ok();
+        assert_eq!(read, (!crate::is_private(&path)).then_some(bytes), "{path}");
     }
 }
 
