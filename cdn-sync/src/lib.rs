@@ -13,7 +13,7 @@ mod settings;
 pub mod telemetry;
 mod watch;
 
-pub use feed::{Feed, FeedError, FeedEvent, Subscription};
+pub use feed::{Cursor, CursorError, Feed, FeedError, FeedEvent, Resumed, Subscription};
 pub use lookup::{Lookup, LookupError};
 pub use settings::WatchSettings;
 pub use watch::{RefreshError, Watch, WatchStatus};

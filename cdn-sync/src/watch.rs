@@ -8,7 +8,7 @@ use std::{
     time::Duration,
 };
 
-use ochre_model::ComponentId;
+use ochre_model::{Change, ComponentId};
 use ochre_store::{
     Catalog, CatalogRead, CatalogRevision, CatalogSnapshot, Committed, ComponentStore, ReadError,
     ReconcileScope, VersionSummary,
@@ -16,7 +16,10 @@ use ochre_store::{
 use tokio::sync::{Notify, watch};
 use tokio_util::sync::CancellationToken;
 
-use crate::{Feed, WatchSettings};
+use crate::{Feed, WatchSettings, feed::Told};
+
+/// Most versions found by look-ups whose telling waits for the index.
+const FOUND_MAX: usize = 4096;
 
 /// Follows the store and keeps the catalog. Cheap to clone; all clones are one watch.
 #[derive(Clone, Debug)]
@@ -57,7 +60,9 @@ struct Shared {
     feed: Feed,
     poll_interval: Duration,
     /// Held while the catalog is replaced, so that no change is lost and the feed keeps the order.
-    replacing: Mutex<()>,
+    replacing: Mutex<Found>,
+    /// The newest generation of the index that this node knows of.
+    newest: watch::Sender<u64>,
     /// What the last good poll saw; only polls touch it.
     seen: Mutex<Option<CatalogRevision>>,
     /// Keeps one wake-up while a poll runs: the dirty flag.
@@ -66,6 +71,9 @@ struct Shared {
     ended: watch::Sender<Ended>,
     status: Mutex<WatchStatus>,
 }
+
+/// Versions that look-ups found before the index was read with them: told once it is.
+type Found = Vec<ComponentId>;
 
 /// The last poll that ended.
 #[derive(Clone, Debug, Default)]
@@ -92,6 +100,7 @@ impl Watch {
             feed,
             poll_interval: settings.poll_interval,
             replacing: Mutex::default(),
+            newest: watch::Sender::default(),
             seen: Mutex::default(),
             wake: Notify::new(),
             begun: AtomicU64::new(0),
@@ -131,18 +140,20 @@ impl Watch {
     ///
     /// [`RefreshError`].
     pub async fn refresh(&self) -> Result<(), RefreshError> {
-        let mut ended = self.0.ended.subscribe();
-        let wanted = self.0.begun.load(Ordering::SeqCst) + 1;
+        let polled = self.polled();
         self.wake();
-        let ended = ended
-            .wait_for(|ended| ended.stopped || ended.number >= wanted)
-            .await
-            .map_err(|_| RefreshError::Stopped)?;
-        match &ended.error {
-            _ if ended.number < wanted => Err(RefreshError::Stopped),
-            Some(error) => Err(RefreshError::Failed(error.clone())),
-            None => Ok(()),
-        }
+        polled.await
+    }
+
+    /// Completes after the next poll that begins after this call, whenever that is.
+    ///
+    /// # Errors
+    ///
+    /// [`RefreshError`].
+    pub fn polled(&self) -> impl Future<Output = Result<(), RefreshError>> + Send + use<> {
+        let ended = self.0.ended.subscribe();
+        let wanted = self.0.begun.load(Ordering::SeqCst) + 1;
+        poll_ended(ended, wanted)
     }
 
     /// Completes once the catalog has been read for the first time.
@@ -168,12 +179,34 @@ impl Watch {
         let Committed {
             name, component, ..
         } = committed;
-        self.replace(|current| Some(current.with_component(name, component)));
+        self.change(Told::Committed(committed.generation), |current| {
+            current.with_component(name, component)
+        });
+        self.0.newest.send_replace(committed.generation);
     }
 
-    /// Takes over a version that was found in the store.
+    /// Takes over a version that a look-up found in the store. The feed tells it when the index
+    /// is read with it, and so in its order.
     pub fn insert(&self, id: &ComponentId, summary: &VersionSummary) {
-        self.replace(|current| (!current.contains(id)).then(|| current.with_version(id, summary)));
+        {
+            let mut found = lock(&self.0.replacing);
+            let current = self.0.catalog.load_full();
+            if current.contains(id) {
+                return;
+            }
+            if found.len() < FOUND_MAX {
+                found.push(id.clone());
+                let next = current.with_version(id, summary);
+                self.0.catalog.store(Arc::new(next));
+                return;
+            }
+        }
+        self.add(id, summary);
+    }
+
+    /// The newest generation of the index that this node knows of, its own writes included.
+    pub fn newest(&self) -> watch::Receiver<u64> {
+        self.0.newest.subscribe()
     }
 
     /// How the watch is doing.
@@ -216,7 +249,7 @@ impl Watch {
                 tracing::warn!(store.path = %place, error = %why, "could not mend a release");
             }
             for (id, summary) in &report.unlisted {
-                self.insert(id, summary);
+                self.add(id, summary);
             }
             self.read_once().await?;
         }
@@ -227,28 +260,64 @@ impl Watch {
         let seen = lock(&self.0.seen).clone();
         let read = self.0.store.read_catalog(seen.as_ref()).await?;
         if let Some(snapshot) = &read.snapshot {
+            let generation = snapshot.revision().generation();
+            let before = seen.map_or(0, |seen| seen.generation());
             *lock(&self.0.seen) = Some(snapshot.revision().clone());
-            // What commits and look-ups brought since the read began stays.
-            self.replace(|current| Some(snapshot.union(current)));
+            self.take(snapshot, generation);
+            if generation != before {
+                self.0.newest.send_replace(generation);
+            }
         }
         Ok(read)
     }
 
-    /// Replaces the catalog and tells the feed, unless there is nothing new. The first catalog is
-    /// no change.
-    fn replace(&self, next: impl FnOnce(&CatalogSnapshot) -> Option<CatalogSnapshot>) {
+    /// Replaces the catalog by what was read. What commits and look-ups brought since the read
+    /// began stays.
+    fn take(&self, read: &CatalogSnapshot, generation: u64) {
+        let mut found = lock(&self.0.replacing);
+        let current = self.0.catalog.load_full();
+        let next = read.union(&current);
+        if self.is_loaded() {
+            let mut changes = CatalogSnapshot::difference(&current, &next);
+            let listed = found.extract_if(.., |id| read.contains(id));
+            changes.extend(listed.map(Change::Published));
+            self.0.catalog.store(Arc::new(next));
+            self.0.feed.publish(Told::Read(generation), changes);
+        } else {
+            // The first catalog is no change.
+            found.clear();
+            self.0.catalog.store(Arc::new(next));
+            self.0.feed.begin(generation);
+        }
+    }
+
+    /// Lists one version more, unless it is listed already.
+    fn add(&self, id: &ComponentId, summary: &VersionSummary) {
+        self.change(Told::Unlisted, |current| {
+            if current.contains(id) {
+                current.clone()
+            } else {
+                current.with_version(id, summary)
+            }
+        });
+    }
+
+    /// Replaces the catalog and tells the feed.
+    fn change(&self, told: Told, next: impl FnOnce(&CatalogSnapshot) -> CatalogSnapshot) {
         let _replacing = lock(&self.0.replacing);
         let current = self.0.catalog.load_full();
-        let Some(next) = next(&current) else {
-            return;
-        };
-        let changes = if lock(&self.0.status).loaded {
+        let next = next(&current);
+        let changes = if self.is_loaded() {
             CatalogSnapshot::difference(&current, &next)
         } else {
             Vec::new()
         };
         self.0.catalog.store(Arc::new(next));
-        self.0.feed.publish(changes);
+        self.0.feed.publish(told, changes);
+    }
+
+    fn is_loaded(&self) -> bool {
+        lock(&self.0.status).loaded
     }
 
     /// Notes how a poll went.
@@ -281,6 +350,18 @@ impl Watch {
             loaded: status.loaded,
             ..Ended::default()
         }
+    }
+}
+
+async fn poll_ended(mut ended: watch::Receiver<Ended>, wanted: u64) -> Result<(), RefreshError> {
+    let ended = ended
+        .wait_for(|ended| ended.stopped || ended.number >= wanted)
+        .await
+        .map_err(|_| RefreshError::Stopped)?;
+    match &ended.error {
+        _ if ended.number < wanted => Err(RefreshError::Stopped),
+        Some(error) => Err(RefreshError::Failed(error.clone())),
+        None => Ok(()),
     }
 }
 

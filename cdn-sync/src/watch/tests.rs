@@ -142,6 +142,32 @@ async fn what_the_node_published_itself_survives_a_read_begun_before() {
     assert_eq!(*event.changes, [Change::Published(own.clone())]);
     node.watch.refresh().await.unwrap();
     assert!(node.watch.catalog().load().contains(&own));
+    // It is told once; the read only says that nothing else came before it.
+    let place = subscription.next_place().await.unwrap();
+    assert!(place.changes.is_empty());
+    assert_eq!(place.generation, committed.generation);
+    assert_eq!(node.watch.feed().revision(), 2);
+    assert_eq!(*node.watch.newest().borrow(), committed.generation);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_look_up_found_is_told_when_the_index_is_read_with_it() {
+    let subject = Subject::memory();
+    let node = node(&subject).await;
+    let mut subscription = node.watch.feed().subscribe();
+    let (early, late) = (id("a", "1.0.0"), id("a", "1.1.0"));
+    publish(&subject.store(), &early, "x").await.unwrap();
+    let committed = publish(&subject.store(), &late, "x").await.unwrap();
+    let details = committed.component.details(&late.version).unwrap();
+    node.watch.insert(&late, details);
+    node.watch.insert(&late, details);
+    assert!(node.watch.catalog().load().contains(&late));
+    assert_eq!(node.watch.feed().revision(), 0);
+    node.watch.refresh().await.unwrap();
+    let event = subscription.next().await.unwrap();
+    let changes = [Change::Published(early), Change::Published(late)];
+    assert_eq!(*event.changes, changes);
+    assert_eq!(event.generation, committed.generation);
     assert_eq!(node.watch.feed().revision(), 1);
 }
 
