@@ -1,5 +1,5 @@
 // Azurite, the emulator of Azure Blob Storage, in memory: account `ochre`, containers `private`
-// and `public`, which everybody may read and list. Usage: azurite.js NODE_MODULES KEY; prints
+// and `public`, which everybody may read. Usage: azurite.js NODE_MODULES KEY; prints
 // `ready URL` and ends when its standard input closes.
 'use strict';
 

@@ -67,14 +67,4 @@ impl Azurite {
         let url = format!("{}/{container}/{key}", self.endpoint);
         Answer::of(http_client().get(url)).await
     }
-
-    /// What everybody may list of the public container: XML with the names of the blobs.
-    pub async fn list_as_public(&self, prefix: &str) -> String {
-        let url = format!(
-            "{}/public?restype=container&comp=list&prefix={prefix}",
-            self.endpoint
-        );
-        let list = Answer::of(http_client().get(url)).await;
-        list.expect_status(200).text()
-    }
 }
