@@ -10,11 +10,12 @@ use toml::{Table, Value};
 const PREFIX: &str = "OCHRE__";
 
 /// Sections and keys whose values are never told.
-const SECRETS: [&str; 10] = [
+const SECRETS: [&str; 11] = [
     "auth",
     "env",
     "options",
     "password",
+    "redis",
     "secret",
     "secret_access_key",
     "access_key_id",

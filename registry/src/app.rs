@@ -7,7 +7,7 @@ use std::{
     time::Duration,
 };
 
-use ochre_cdn_sync::{Feed, Lookup, Watch};
+use ochre_cdn_sync::{Feed, Lookup, WakeUp, WakeUpError, Watch};
 use ochre_model::{Clock, SystemClock};
 use ochre_store::{Backend, Catalog, ComponentStore, OpenError};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
@@ -64,6 +64,9 @@ pub enum BuildError {
     /// A part cannot be built from its settings.
     #[error(transparent)]
     Assembly(#[from] AssemblyError),
+    /// The wake-up cannot be set up.
+    #[error("wake-up cannot be used")]
+    WakeUp(#[from] WakeUpError),
     /// A plugin cannot be used.
     #[error("plugins cannot be used")]
     Plugins(#[from] PluginError),
@@ -95,7 +98,7 @@ impl App {
         let tasks = TaskTracker::new();
         // In this order: the first poll may write already what other registries have published.
         let gate = WriteGate::test(&store).await;
-        let replica = replicate(&store, &settings, (&tasks, &stop)).await;
+        let replica = replicate(&store, &settings, (&tasks, &stop)).await?;
         let driver = drivers::start(&settings.engine).await?;
         let parts = assemble(Ground {
             settings: &settings,
@@ -171,6 +174,7 @@ impl App {
             signal.await;
             tracing::info!("stopping: no new requests, those in flight are finished");
             parts.readiness.drain();
+            parts.events.end();
             tokio::time::sleep(http.drain_delay).await;
             handle.stop(true).await;
         };
@@ -218,17 +222,19 @@ async fn replicate(
     store: &ComponentStore,
     settings: &Settings,
     (tasks, stop): (&TaskTracker, &CancellationToken),
-) -> Replica {
+) -> Result<Replica, WakeUpError> {
     let catalog = Arc::new(Catalog::default());
     let watch = Watch::new(
         store.clone(),
         Arc::clone(&catalog),
-        Feed::new(),
+        Feed::with_capacity(settings.events.history),
         &settings.sync,
     );
     let lookup = Lookup::new(store.clone(), watch.clone(), &settings.sync);
-    let (polling, stop) = (watch.clone(), stop.clone());
-    tasks.spawn(async move { polling.run(stop).await });
+    let following = (watch.clone(), settings.sync.poll_interval);
+    let wakeup = WakeUp::new(&settings.redis, &settings.storage, following)?;
+    let (polling, stopped) = (watch.clone(), stop.clone());
+    tasks.spawn(async move { polling.run(stopped).await });
     let first = tokio::time::timeout(FIRST_READ, watch.refresh()).await;
     match first {
         Ok(Ok(())) => {}
@@ -237,11 +243,16 @@ async fn replicate(
         }
         Err(_) => tracing::error!("the shared manifest was not read in time; trying on"),
     }
-    Replica {
+    if let Some(waking) = wakeup.clone() {
+        let stopped = stop.clone();
+        tasks.spawn(async move { waking.run(stopped).await });
+    }
+    Ok(Replica {
         catalog,
         watch,
         lookup,
-    }
+        wakeup,
+    })
 }
 
 /// Publishes the samples into an empty local folder, and gives their names.

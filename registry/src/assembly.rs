@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use ochre_cdn_sync::{Lookup, Watch};
+use ochre_cdn_sync::{Lookup, WakeUp, Watch};
 use ochre_engine::driver::Driver;
 use ochre_model::{Clock, Version};
 use ochre_store::{Catalog, ComponentStore};
@@ -15,6 +15,7 @@ use crate::{
     discovery::Discovery,
     drivers,
     egress::Egress,
+    events::Events,
     externals::Externals,
     fallback::Fallback,
     metrics::Metrics,
@@ -51,6 +52,8 @@ pub(crate) struct Parts {
     pub(crate) readiness: Arc<Readiness>,
     pub(crate) authenticator: Arc<Authenticator>,
     pub(crate) gate: Arc<WriteGate>,
+    pub(crate) events: Arc<Events>,
+    pub(crate) wakeup: Arc<Option<WakeUp>>,
 }
 
 /// What is followed and kept of the store.
@@ -58,6 +61,7 @@ pub(crate) struct Replica {
     pub(crate) catalog: Arc<Catalog>,
     pub(crate) watch: Watch,
     pub(crate) lookup: Lookup,
+    pub(crate) wakeup: Option<WakeUp>,
 }
 
 /// What was started before the use-cases.
@@ -110,6 +114,8 @@ pub(crate) fn assemble(ground: Ground<'_>) -> Result<Parts, AssemblyError> {
         ui: Arc::new(ground.ui((&directory, &renderer, &packs))),
         discovery: Arc::new(ground.discovery(&releases, &renderer)),
         readiness: Arc::new(ground.readiness()),
+        events: Arc::new(ground.events()),
+        wakeup: Arc::new(ground.replica.wakeup.clone()),
         authenticator: Arc::new(Authenticator::new(&ground.settings.auth)),
         externals: Arc::new(Externals::new(Arc::clone(&packs))),
         store: ground.store,
@@ -243,6 +249,14 @@ impl Ground<'_> {
             robots: self.settings.discovery.robots,
             oc_version: self.settings.http.oc_version.clone(),
         })
+    }
+
+    fn events(&self) -> Events {
+        Events::new(
+            self.replica.watch.clone(),
+            Served::new(&self.settings.render.components),
+            self.settings.events.clone(),
+        )
     }
 
     fn readiness(&self) -> Readiness {

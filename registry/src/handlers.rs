@@ -5,6 +5,7 @@ pub(crate) mod batch;
 pub(crate) mod client_files;
 pub(crate) mod component;
 pub(crate) mod discovery;
+pub(crate) mod events;
 pub(crate) mod externals;
 pub(crate) mod operations;
 pub(crate) mod pages;

@@ -14,6 +14,7 @@ pub mod discovery;
 pub mod drivers;
 pub mod egress;
 pub mod error;
+pub mod events;
 pub mod externals;
 pub mod extract;
 pub mod fallback;

@@ -1,13 +1,18 @@
 //! What Prometheus scrapes. A component's name is never a label.
 
+mod propagation;
+
 use std::time::Duration;
 
+use ochre_cdn_sync::WakeUpStatus;
 use ochre_engine::driver::DriverHealth;
 use ochre_store::StoreObserver;
 use prometheus::{
     Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, Opts, Registry,
     TextEncoder,
 };
+
+use self::propagation::Propagation;
 
 /// Upper bounds of duration buckets, in seconds: 100 µs to 30 s.
 const SECONDS: [f64; 16] = [
@@ -39,6 +44,7 @@ pub struct Metrics {
     catalog_components: IntGauge,
     catalog_versions: IntGauge,
     changes: IntCounterVec,
+    propagation: Propagation,
 }
 
 // === impl Metrics ===
@@ -112,6 +118,7 @@ impl Metrics {
                 .gauge("ochre_catalog_age_seconds: Time since the manifest was last read")?,
             catalog_components: families.gauge("ochre_catalog_components: Components known")?,
             catalog_versions: families.gauge("ochre_catalog_versions: Releases known")?,
+            propagation: Propagation::new(&families)?,
             registry: families.0,
         })
     }
@@ -193,6 +200,16 @@ impl Metrics {
             .set(i64::try_from(age.as_secs()).unwrap_or(i64::MAX));
         self.catalog_components.set(gauge(components));
         self.catalog_versions.set(gauge(versions));
+    }
+
+    /// What the wake-up by Redis has done since the node started.
+    pub fn wakeup_observed(&self, status: &WakeUpStatus) {
+        self.propagation.wakeup_observed(status);
+    }
+
+    /// How many streams of events are open.
+    pub fn streams_observed(&self, open: usize) {
+        self.propagation.streams_observed(open);
     }
 
     /// The text that Prometheus scrapes.

@@ -169,10 +169,11 @@ fn headers_length(headers: &HeaderMap) -> usize {
 
 /// A short, closed set of names for the patterns of `routes`.
 fn route_label(pattern: &str) -> &'static str {
-    const MARKS: [(&str, &str); 13] = [
+    const MARKS: [(&str, &str); 14] = [
         ("~health", "health"),
         ("~ready", "ready"),
         ("~metrics", "metrics"),
+        ("~events", "events"),
         ("plugins", "plugins"),
         ("dependencies", "dependencies"),
         ("history", "history"),

@@ -15,7 +15,8 @@ use actix_web::{
 use crate::{
     error::ApiError,
     handlers::{
-        assets, batch, client_files, component, discovery, externals, operations, pages, publish,
+        assets, batch, client_files, component, discovery, events, externals, operations, pages,
+        publish,
     },
 };
 
@@ -36,6 +37,7 @@ pub fn configure(config: &mut ServiceConfig, prefix: &str) {
         .service(read(both("/{_:(?i)~health}"), operations::health))
         .service(read(both("/{_:(?i)~ready}"), operations::ready))
         .service(read(both("/{_:(?i)~metrics}"), operations::metrics))
+        .service(read(both("/{_:(?i)~events}"), events::stream))
         .service(read(
             both("/{_:(?i)~registry}/{_k:(?i)plugins}"),
             discovery::plugins,

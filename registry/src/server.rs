@@ -150,6 +150,8 @@ impl Shared {
             .app_data(web::Data::from(parts.discovery))
             .app_data(web::Data::from(parts.ui))
             .app_data(web::Data::from(parts.readiness))
+            .app_data(web::Data::from(parts.events))
+            .app_data(web::Data::from(parts.wakeup))
             .app_data(web::Data::from(parts.authenticator))
             .app_data(web::Data::from(parts.metrics))
             .app_data(web::Data::from(parts.clock))

@@ -4,6 +4,7 @@
 
 mod client;
 mod engine;
+mod events;
 mod http;
 mod node;
 mod source;
@@ -14,7 +15,7 @@ use std::{
 };
 
 use bytesize::ByteSize;
-use ochre_cdn_sync::WatchSettings;
+use ochre_cdn_sync::{RedisSettings, WatchSettings};
 use ochre_package::Limits as PackageLimits;
 use ochre_store::StoreSettings;
 use serde::{Deserialize, Serialize};
@@ -22,6 +23,7 @@ use serde_json::Value;
 
 pub use client::{ClientSettings, ClientTemplate, External, Global};
 pub use engine::{EngineSettings, Isolation, QuickJsSettings};
+pub use events::EventSettings;
 pub use http::{HttpSettings, OC_VERSION};
 pub use node::{DriverChoice, NodeSettings};
 pub use source::{SettingsError, load};
@@ -47,6 +49,10 @@ pub struct Settings {
     pub storage: StoreSettings,
     /// How the node follows the shared manifest.
     pub sync: WatchSettings,
+    /// How nodes wake each other.
+    pub redis: RedisSettings,
+    /// The stream of changes.
+    pub events: EventSettings,
     /// What goes on beside requests.
     pub tasks: TaskSettings,
     /// Who may publish.
@@ -203,6 +209,8 @@ impl Settings {
         let mut problems = self.storage.validate();
         problems.extend(self.http.problems());
         problems.extend(self.sync.validate());
+        problems.extend(self.redis.validate());
+        problems.extend(self.events.problems());
         problems.extend(self.auth.problems());
         problems.extend(self.fallback.problems());
         problems.extend(self.client.problems());

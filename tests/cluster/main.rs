@@ -3,8 +3,10 @@
 
 mod acl;
 mod crash;
+mod events;
 mod late;
 mod mirror;
 mod publish;
 mod side_by_side;
 mod takeover;
+mod wakeup;

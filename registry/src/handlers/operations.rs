@@ -1,9 +1,10 @@
 //! `~health`, `~ready` and `~metrics`: for orchestrators and Prometheus.
 
 use actix_web::{HttpResponse, http::header::CACHE_CONTROL, web};
+use ochre_cdn_sync::WakeUp;
 use serde_json::json;
 
-use crate::{error::ApiError, metrics::Metrics, readiness::Readiness};
+use crate::{error::ApiError, events::Events, metrics::Metrics, readiness::Readiness};
 
 /// Whether the process answers at all; never asks the store.
 pub(crate) async fn health() -> HttpResponse {
@@ -38,8 +39,13 @@ pub(crate) async fn ready(readiness: web::Data<Readiness>) -> HttpResponse {
 pub(crate) async fn metrics(
     metrics: web::Data<Metrics>,
     readiness: web::Data<Readiness>,
+    (events, wakeup): (web::Data<Events>, web::Data<Option<WakeUp>>),
 ) -> Result<HttpResponse, ApiError> {
     readiness.observe(&metrics);
+    metrics.streams_observed(events.open_count());
+    if let Some(wakeup) = wakeup.as_ref() {
+        metrics.wakeup_observed(&wakeup.status());
+    }
     let text = metrics.encode().map_err(ApiError::internal)?;
     Ok(HttpResponse::Ok()
         .content_type("text/plain; version=0.0.4; charset=utf-8")
