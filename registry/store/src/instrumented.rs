@@ -12,12 +12,14 @@ use std::{
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use futures::stream::BoxStream;
+use futures::{StreamExt as _, stream::BoxStream};
 use object_store::{
     CopyOptions, Error, GetOptions, GetResult, ListResult, MultipartUpload, ObjectMeta,
     ObjectStore, PutMultipartOptions, PutOptions, PutPayload, PutResult, RenameOptions, Result,
     path::Path,
 };
+
+use crate::failure::FailureKind;
 
 /// Is told of every finished request to the store.
 pub trait StoreObserver: fmt::Debug + Send + Sync {
@@ -27,7 +29,8 @@ pub trait StoreObserver: fmt::Debug + Send + Sync {
     /// Takes note of one request.
     ///
     /// `operation` is one of `get`, `put`, `delete`, `list`, `copy`; `outcome` one of `ok`,
-    /// `not_found`, `not_modified`, `conflict`, `denied`, `error`.
+    /// `not_found`, `not_modified`, `conflict`, `abandoned` (nobody waited for its end), or a
+    /// label of [`FailureKind`].
     fn store_request(&self, operation: &'static str, outcome: &'static str, elapsed: Duration);
 }
 
@@ -50,11 +53,50 @@ impl Instrumented {
         operation: &'static str,
         request: impl Future<Output = Result<T>>,
     ) -> Result<T> {
-        let begun = Instant::now();
+        let mut told = self.begin(operation, "abandoned");
         let result = request.await;
-        self.observer
-            .store_request(operation, outcome(&result), begun.elapsed());
+        told.outcome = outcome(&result);
         result
+    }
+
+    fn begin(&self, operation: &'static str, outcome: &'static str) -> Told {
+        Told {
+            observer: Arc::clone(&self.observer),
+            operation,
+            outcome,
+            begun: Instant::now(),
+        }
+    }
+
+    /// A stream that is told of once it has ended: with its first error, if there is one.
+    fn observe_stream<T: 'static>(
+        &self,
+        operation: &'static str,
+        stream: BoxStream<'static, Result<T>>,
+    ) -> BoxStream<'static, Result<T>> {
+        let mut told = self.begin(operation, "ok");
+        let watched = stream.inspect(move |item| {
+            if item.is_err() && told.outcome == "ok" {
+                told.outcome = outcome(item);
+            }
+        });
+        watched.boxed()
+    }
+}
+
+/// A request on its way, told of when it is dropped.
+#[derive(Debug)]
+struct Told {
+    observer: Arc<dyn StoreObserver>,
+    operation: &'static str,
+    outcome: &'static str,
+    begun: Instant,
+}
+
+impl Drop for Told {
+    fn drop(&mut self) {
+        self.observer
+            .store_request(self.operation, self.outcome, self.begun.elapsed());
     }
 }
 
@@ -100,13 +142,11 @@ impl ObjectStore for Instrumented {
         &self,
         locations: BoxStream<'static, Result<Path>>,
     ) -> BoxStream<'static, Result<Path>> {
-        self.observer.store_request("delete", "ok", Duration::ZERO);
-        self.inner.delete_stream(locations)
+        self.observe_stream("delete", self.inner.delete_stream(locations))
     }
 
     fn list(&self, prefix: Option<&Path>) -> BoxStream<'static, Result<ObjectMeta>> {
-        self.observer.store_request("list", "ok", Duration::ZERO);
-        self.inner.list(prefix)
+        self.observe_stream("list", self.inner.list(prefix))
     }
 
     fn list_with_offset(
@@ -114,8 +154,7 @@ impl ObjectStore for Instrumented {
         prefix: Option<&Path>,
         offset: &Path,
     ) -> BoxStream<'static, Result<ObjectMeta>> {
-        self.observer.store_request("list", "ok", Duration::ZERO);
-        self.inner.list_with_offset(prefix, offset)
+        self.observe_stream("list", self.inner.list_with_offset(prefix, offset))
     }
 
     async fn list_with_delimiter(&self, prefix: Option<&Path>) -> Result<ListResult> {
@@ -140,7 +179,6 @@ fn outcome<T>(result: &Result<T>) -> &'static str {
         Err(Error::NotFound { .. }) => "not_found",
         Err(Error::NotModified { .. }) => "not_modified",
         Err(Error::AlreadyExists { .. } | Error::Precondition { .. }) => "conflict",
-        Err(Error::PermissionDenied { .. } | Error::Unauthenticated { .. }) => "denied",
-        Err(_) => "error",
+        Err(error) => FailureKind::of(error).as_str(),
     }
 }

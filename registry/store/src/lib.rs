@@ -18,6 +18,7 @@ mod compare_swap;
 #[cfg(feature = "testing")]
 pub mod contract;
 mod digest;
+mod failure;
 #[cfg(feature = "testing")]
 pub mod faulty;
 mod index;
@@ -44,6 +45,7 @@ pub use catalog::{
 };
 pub use commit::{CommitError, Committed, Committer, PublishRelease, StoreChange};
 pub use digest::{Digest, DigestError, FileDigest};
+pub use failure::FailureKind;
 pub use index::{ChannelAction, EditRefusal, Expected, IndexChange, IndexError};
 pub use instrumented::StoreObserver;
 pub use key::{KeyError, MediaType, PACKAGE_JSON, is_private, media_type};

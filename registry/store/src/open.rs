@@ -9,7 +9,7 @@ mod s3;
 use std::{sync::Arc, time::Duration};
 
 use object_store::{
-    ClientOptions, ObjectStore, RetryConfig, client::SpawnedReqwestConnector, memory::InMemory,
+    BackoffConfig, ClientOptions, ObjectStore, RetryConfig, client::SpawnedReqwestConnector, memory::InMemory,
 };
 use tokio::runtime::Handle;
 
@@ -86,7 +86,11 @@ fn retry_config(settings: &StoreSettings) -> RetryConfig {
     RetryConfig {
         max_retries: RETRIES,
         retry_timeout: settings.retry_timeout,
-        ..RetryConfig::default()
+        // A store that is there again is noticed within seconds.
+        backoff: BackoffConfig {
+            max_backoff: Duration::from_secs(2),
+            ..BackoffConfig::default()
+        },
     }
 }
 

@@ -3,9 +3,14 @@
 use std::time::Duration;
 
 use object_store::Error;
+use tokio::time::Instant;
 
 /// Attempts of one store operation, the first one included.
 const ATTEMPTS: u32 = 5;
+
+/// Time after which a failing operation is not begun again: the client of an object store has
+/// repeated it by itself for as long as it may.
+const TIME_MAX: Duration = Duration::from_secs(5);
 
 /// A pause that doubles with each attempt, with jitter, up to a bound.
 #[derive(Debug)]
@@ -13,6 +18,7 @@ pub(crate) struct Backoff {
     attempt: u32,
     first: Duration,
     most: Duration,
+    begun: Instant,
 }
 
 // === impl Backoff ===
@@ -27,13 +33,14 @@ impl Backoff {
             attempt: 0,
             first,
             most,
+            begun: Instant::now(),
         }
     }
 
-    /// Waits; false once the attempts are used up.
+    /// Waits; false once the attempts, or the time for them, are used up.
     pub(crate) async fn pause(&mut self) -> bool {
         self.attempt += 1;
-        if self.attempt >= ATTEMPTS {
+        if self.attempt >= ATTEMPTS || self.begun.elapsed() >= TIME_MAX {
             return false;
         }
         self.wait().await;
@@ -100,6 +107,14 @@ mod tests {
             store: "test",
             source: Box::new(IoError::from(kind)),
         }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_took_long_is_not_begun_again() {
+        let mut backoff = Backoff::new();
+        assert!(backoff.pause().await);
+        tokio::time::advance(TIME_MAX).await;
+        assert!(!backoff.pause().await);
     }
 
     #[test]

@@ -53,6 +53,11 @@ pub struct StoreSettings {
     /// Bound of one operation with all its repetitions. Default `20s`.
     #[serde(with = "humantime_serde")]
     pub retry_timeout: Duration,
+    /// Longest time that a request for what is not in memory waits for the store; then it is
+    /// answered 503, while the work goes on for those who ask again. Default `4s`: less than the
+    /// time that clients of components wait.
+    #[serde(with = "humantime_serde")]
+    pub answer_timeout: Duration,
     /// How long a publish is waited for before it is answered as unavailable; the work itself goes
     /// on. Default `60s`.
     #[serde(with = "humantime_serde")]
@@ -121,6 +126,7 @@ impl Default for StoreSettings {
             virtual_hosted_style: false,
             request_timeout: Duration::from_secs(10),
             retry_timeout: Duration::from_secs(20),
+            answer_timeout: Duration::from_secs(4),
             commit_timeout: Duration::from_mins(1),
             lock_timeout: Duration::from_secs(5),
             concurrency: 16,
@@ -235,6 +241,7 @@ impl StoreSettings {
         for (key, value) in [
             ("request_timeout", self.request_timeout),
             ("retry_timeout", self.retry_timeout),
+            ("answer_timeout", self.answer_timeout),
             ("commit_timeout", self.commit_timeout),
             ("lock_timeout", self.lock_timeout),
         ] {
