@@ -10,16 +10,22 @@ use std::{
 
 use ochre_model::{Change, ComponentId};
 use ochre_store::{
-    Catalog, CatalogRead, CatalogRevision, CatalogSnapshot, Committed, ComponentStore, ReadError,
-    ReconcileScope, VersionSummary,
+    Catalog, CatalogRead, CatalogRevision, CatalogSnapshot, Committed, ComponentStore, FailureKind,
+    ReadError, ReconcileScope, VersionSummary,
 };
-use tokio::sync::{Notify, watch};
+use tokio::{
+    sync::{Notify, watch},
+    time::Instant,
+};
 use tokio_util::sync::CancellationToken;
 
 use crate::{Feed, WatchSettings, feed::Told};
 
 /// Most versions found by look-ups whose telling waits for the index.
 const FOUND_MAX: usize = 4096;
+
+/// How long a poll may take before the catalog counts as stale.
+const POLL_MAX: Duration = Duration::from_secs(5);
 
 /// Follows the store and keeps the catalog. Cheap to clone; all clones are one watch.
 #[derive(Clone, Debug)]
@@ -34,12 +40,16 @@ pub struct WatchStatus {
     pub polls: u64,
     /// Failed polls since the last good one.
     pub failures: u64,
-    /// When the last good poll ended: milliseconds since 1970, by the store's clock.
-    pub last_success_ms: Option<u64>,
+    /// When the last good poll ended.
+    pub last_success: Option<Instant>,
     /// Why the last poll failed, with the causes; none after a good one.
     pub last_error: Option<String>,
+    /// What kind of failure that was.
+    pub last_failure: Option<FailureKind>,
     /// What the last good poll found wrong with the manifests.
     pub alerts: Vec<String>,
+    /// How many alerts were told since the node started.
+    pub alerts_seen: u64,
 }
 
 /// The catalog was not refreshed.
@@ -214,6 +224,14 @@ impl Watch {
         lock(&self.0.status).clone()
     }
 
+    /// Whether the catalog may be older than it should be: the last poll failed, or the next one
+    /// takes much longer than it should.
+    pub fn is_stale(&self) -> bool {
+        let status = lock(&self.0.status);
+        let late = self.0.poll_interval * 3 + POLL_MAX;
+        status.failures > 0 || status.last_success.is_some_and(|at| at.elapsed() > late)
+    }
+
     /// The catalog that is kept.
     pub fn catalog(&self) -> &Arc<Catalog> {
         &self.0.catalog
@@ -325,6 +343,7 @@ impl Watch {
         let mut status = lock(&self.0.status);
         status.polls += 1;
         status.last_error = result.as_ref().err().map(|error| chain(error));
+        status.last_failure = result.as_ref().err().map(|error| FailureKind::of(error));
         if let Ok(alerts) = result {
             if status.failures > 0 {
                 tracing::info!("read the catalog again after {} failures", status.failures);
@@ -333,11 +352,12 @@ impl Watch {
                 for alert in &alerts {
                     tracing::error!("{alert}");
                 }
+                status.alerts_seen += alerts.len() as u64;
             }
             status.alerts = alerts;
             status.failures = 0;
             status.loaded = true;
-            status.last_success_ms = Some(self.0.store.clock().now_ms());
+            status.last_success = Some(Instant::now());
         } else {
             if status.failures == 0 {
                 let error = status.last_error.as_deref();

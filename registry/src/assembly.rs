@@ -262,7 +262,6 @@ impl Ground<'_> {
     fn readiness(&self) -> Readiness {
         Readiness::new(
             (self.replica.watch.clone(), Arc::clone(&self.driver)),
-            Arc::clone(&self.clock),
             Arc::clone(&self.gate),
         )
     }

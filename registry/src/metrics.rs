@@ -1,5 +1,6 @@
 //! What Prometheus scrapes. A component's name is never a label.
 
+mod node_state;
 mod propagation;
 
 use std::time::Duration;
@@ -12,6 +13,8 @@ use prometheus::{
     TextEncoder,
 };
 
+pub use self::node_state::NodeState;
+use self::node_state::NodeStateFamilies;
 use self::propagation::Propagation;
 
 /// Upper bounds of duration buckets, in seconds: 100 µs to 30 s.
@@ -45,6 +48,7 @@ pub struct Metrics {
     catalog_versions: IntGauge,
     changes: IntCounterVec,
     propagation: Propagation,
+    node_state: NodeStateFamilies,
 }
 
 // === impl Metrics ===
@@ -119,6 +123,7 @@ impl Metrics {
             catalog_components: families.gauge("ochre_catalog_components: Components known")?,
             catalog_versions: families.gauge("ochre_catalog_versions: Releases known")?,
             propagation: Propagation::new(&families)?,
+            node_state: NodeStateFamilies::new(&families)?,
             registry: families.0,
         })
     }
@@ -210,6 +215,11 @@ impl Metrics {
     /// How many streams of events are open.
     pub fn streams_observed(&self, open: usize) {
         self.propagation.streams_observed(open);
+    }
+
+    /// What the node says of itself.
+    pub fn state_observed(&self, state: &NodeState) {
+        self.node_state.set(state);
     }
 
     /// The text that Prometheus scrapes.

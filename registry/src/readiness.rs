@@ -8,12 +8,14 @@ use std::{
     time::Duration,
 };
 
+use tokio::time::Instant;
+
 use ochre_cdn_sync::Watch;
 use ochre_engine::driver::Driver;
-use ochre_model::Clock;
+use ochre_store::FailureKind;
 
 use crate::{
-    metrics::Metrics,
+    metrics::{Metrics, NodeState},
     write_gate::{WriteGate, WriteState},
 };
 
@@ -25,7 +27,7 @@ const ALERTS_MAX: usize = 3;
 pub struct Readiness {
     watch: Watch,
     driver: Arc<dyn Driver>,
-    clock: Arc<dyn Clock>,
+    begun: Instant,
     gate: Arc<WriteGate>,
     is_draining: AtomicBool,
 }
@@ -37,8 +39,14 @@ pub struct Report {
     pub is_ready: bool,
     /// What is missing, in words.
     pub reasons: Vec<String>,
-    /// Time since the shared manifest was read.
+    /// Time since the shared manifest was read; none when it never was.
     pub catalog_age: Option<Duration>,
+    /// Whether new releases may be missing, because the shared manifest cannot be read.
+    pub is_stale: bool,
+    /// Polls of the shared manifest that failed since the last good one.
+    pub poll_failures: u64,
+    /// What kind of failure the last one was: a label of [`FailureKind`].
+    pub store_failure: Option<&'static str>,
     /// Whether releases can be published through this node.
     pub is_writable: bool,
 }
@@ -47,15 +55,11 @@ pub struct Report {
 
 impl Readiness {
     /// Ready as soon as the manifest was read once.
-    pub fn new(
-        (watch, driver): (Watch, Arc<dyn Driver>),
-        clock: Arc<dyn Clock>,
-        gate: Arc<WriteGate>,
-    ) -> Self {
+    pub fn new((watch, driver): (Watch, Arc<dyn Driver>), gate: Arc<WriteGate>) -> Self {
         Self {
             watch,
             driver,
-            clock,
+            begun: Instant::now(),
             gate,
             is_draining: AtomicBool::new(false),
         }
@@ -87,9 +91,10 @@ impl Readiness {
         if !status.loaded {
             reasons.push("the shared manifest was not read yet".to_owned());
         }
-        if status.last_error.is_some() {
-            reasons
-                .push("the last poll of the shared manifest failed; the log says why".to_owned());
+        let catalog_age = status.last_success.map(|at| at.elapsed());
+        let is_stale = self.watch.is_stale();
+        if is_stale {
+            reasons.push(stale(catalog_age, status.last_failure));
         }
         let more = status.alerts.len().saturating_sub(ALERTS_MAX);
         reasons.extend(status.alerts.into_iter().take(ALERTS_MAX));
@@ -107,14 +112,12 @@ impl Readiness {
         Report {
             is_ready: !is_draining && !is_exhausted && status.loaded,
             reasons,
-            catalog_age: self.age(status.last_success_ms),
-            is_writable: *writing == WriteState::Safe,
+            catalog_age,
+            is_stale,
+            poll_failures: status.failures,
+            store_failure: status.last_failure.map(FailureKind::as_str),
+            is_writable: *writing == WriteState::Safe && status.failures == 0,
         }
-    }
-
-    fn age(&self, since_ms: Option<u64>) -> Option<Duration> {
-        let elapsed = self.clock.now_ms().saturating_sub(since_ms?);
-        Some(Duration::from_millis(elapsed))
     }
 
     /// Puts what the node knows of itself into the metrics.
@@ -124,9 +127,26 @@ impl Readiness {
             metrics.workers_observed(driver, health.restarts);
         }
         let catalog = self.watch.catalog().load();
-        let age = self
-            .age(self.watch.status().last_success_ms)
-            .unwrap_or_default();
-        metrics.catalog_observed(age, catalog.len(), catalog.version_count());
+        let status = self.watch.status();
+        // What was never read is as old as the node.
+        let read = status.last_success.unwrap_or(self.begun);
+        metrics.catalog_observed(read.elapsed(), catalog.len(), catalog.version_count());
+        let report = self.report();
+        metrics.state_observed(&NodeState {
+            is_ready: report.is_ready,
+            is_writable: report.is_writable,
+            poll_failures: status.failures,
+            alerts: status.alerts_seen,
+        });
     }
+}
+
+/// Says that the manifest is out of date, since when and why.
+fn stale(age: Option<Duration>, failure: Option<FailureKind>) -> String {
+    let since = age.map_or_else(
+        || "was never read".to_owned(),
+        |age| format!("was last read {} s ago", age.as_secs()),
+    );
+    let why = failure.map_or("the store is slow", FailureKind::describe);
+    format!("the shared manifest {since}: {why}; what is in memory is served")
 }

@@ -13,7 +13,7 @@ use crate::telemetry::Chain;
 const FIRST_TEST: Duration = Duration::from_secs(3);
 
 /// Shortest and longest time between two self-tests of a store that did not answer.
-const RETRY_AFTER: (Duration, Duration) = (Duration::from_secs(1), Duration::from_mins(1));
+const RETRY_AFTER: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(10));
 
 /// What is known of the store.
 #[derive(Clone, Debug, PartialEq, Eq)]

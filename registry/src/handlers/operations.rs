@@ -27,6 +27,9 @@ pub(crate) async fn ready(readiness: web::Data<Readiness>) -> HttpResponse {
             "status": if report.is_ready { "ready" } else { "not_ready" },
             "reasons": report.reasons,
             "catalogAgeSeconds": report.catalog_age.map(|age| age.as_secs()),
+            "stale": report.is_stale,
+            "pollFailures": report.poll_failures,
+            "storeFailure": report.store_failure,
             "publishing": report.is_writable,
         }))
 }

@@ -9,7 +9,8 @@ mod s3;
 use std::{sync::Arc, time::Duration};
 
 use object_store::{
-    BackoffConfig, ClientOptions, ObjectStore, RetryConfig, client::SpawnedReqwestConnector, memory::InMemory,
+    BackoffConfig, ClientOptions, ObjectStore, RetryConfig, client::SpawnedReqwestConnector,
+    memory::InMemory,
 };
 use tokio::runtime::Handle;
 
