@@ -100,7 +100,7 @@ pub(crate) fn assemble(ground: Ground<'_>) -> Result<Parts, AssemblyError> {
     let own = ground.own_component(&packs)?;
     let releases = Arc::new(Releases::new(ground.releases(&packs, &own)));
     let renderer = Arc::new(ground.renderer((&releases, &packs, &own))?);
-    let assets = Arc::new(ground.assets());
+    let assets = Arc::new(ground.assets(&releases));
     let publisher = Arc::new(ground.publisher(&assets)?);
     let directory = Arc::new(Directory::new(
         Arc::clone(&ground.replica.catalog),
@@ -166,8 +166,9 @@ impl Ground<'_> {
             environment: settings.render.env.clone(),
             plugins: Arc::clone(&self.plugins),
             concurrency: settings.render.component_concurrency,
-            deadline: settings.storage.retry_timeout,
+            deadline: settings.storage.answer_timeout,
             capacity: settings.cache.releases.as_u64(),
+            loads: settings.cache.loads,
             metrics: Arc::clone(&self.metrics),
         }
     }
@@ -194,13 +195,13 @@ impl Ground<'_> {
             served: Served::new(&settings.render.components),
             oc_version: self.oc_version()?,
             store_kind: self.store.kind(),
-            store_deadline: settings.storage.retry_timeout,
+            store_deadline: settings.storage.answer_timeout,
             expose_stacks: settings.errors.expose_stacks,
         };
         Ok(Renderer::new(parts, options))
     }
 
-    fn assets(&self) -> Assets {
+    fn assets(&self, releases: &Releases) -> Assets {
         let published = (
             self.store.clone(),
             Arc::clone(&self.replica.catalog),
@@ -208,9 +209,10 @@ impl Ground<'_> {
         );
         let limits = (
             self.settings.cache.assets.as_u64(),
-            self.settings.storage.retry_timeout,
+            self.settings.storage.answer_timeout,
         );
-        Assets::new(published, limits, Arc::clone(&self.metrics))
+        let told = (Arc::clone(&self.metrics), Arc::clone(releases.outage()));
+        Assets::new(published, limits, told)
     }
 
     fn publisher(&self, assets: &Arc<Assets>) -> Result<Publisher, AssemblyError> {

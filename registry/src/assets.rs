@@ -13,7 +13,7 @@ use sha2::{Digest, Sha256};
 use tokio::sync::Semaphore;
 use tracing::Instrument;
 
-use crate::{metrics::Metrics, telemetry::Chain};
+use crate::{metrics::Metrics, outage::Outage, telemetry::Chain};
 
 pub use encoding::Encoding;
 
@@ -25,6 +25,12 @@ const COMPRESS_MAX: usize = 16 * 1024 * 1024;
 
 /// Most bytes of one file that is kept in memory.
 const CACHED_MAX: usize = 4 * 1024 * 1024;
+
+/// Longest wait for a compressed file in the store: making one takes as long.
+const VARIANT_WAIT: Duration = Duration::from_millis(250);
+
+/// Compressed files written at once; a file that finds no place is not kept in the store.
+const VARIANT_WRITES: usize = 16;
 
 /// One file in one encoding.
 #[derive(Clone, Debug)]
@@ -62,7 +68,10 @@ pub struct Assets {
     deadline: Duration,
     cache: Cache<AssetKey, Asset>,
     preparing: Arc<Semaphore>,
+    /// Compressed files being written at once.
+    writing: Arc<Semaphore>,
     metrics: Arc<Metrics>,
+    outage: Arc<Outage>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -117,7 +126,7 @@ impl Assets {
     pub fn new(
         (store, catalog, lookup): (ComponentStore, Arc<Catalog>, Lookup),
         (capacity, deadline): (u64, Duration),
-        metrics: Arc<Metrics>,
+        (metrics, outage): (Arc<Metrics>, Arc<Outage>),
     ) -> Self {
         let cache = Cache::builder()
             .max_capacity(capacity)
@@ -132,7 +141,9 @@ impl Assets {
             deadline,
             cache,
             preparing: Arc::new(Semaphore::new(1)),
+            writing: Arc::new(Semaphore::new(VARIANT_WRITES)),
             metrics,
+            outage,
         }
     }
 
@@ -152,7 +163,13 @@ impl Assets {
         }
         let found = self.find(id, path, encoding);
         let found = tokio::time::timeout(self.deadline, found).await;
-        found.map_err(|late| AssetError::Unavailable(Box::new(late)))?
+        let found = found.unwrap_or_else(|late| Err(AssetError::Unavailable(Box::new(late))));
+        match &found {
+            Ok(_) => self.outage.succeeded(),
+            Err(AssetError::Unavailable(cause)) => self.outage.failed(&**cause),
+            Err(AssetError::NotFound | AssetError::Integrity(_)) => {}
+        }
+        found
     }
 
     async fn find(
@@ -235,23 +252,19 @@ impl Assets {
         Ok(asset)
     }
 
-    /// The file in another encoding: from the store, or made now and kept there.
+    /// The file in another encoding: from the store, or made now and kept there. The file itself is
+    /// in memory, so nobody waits for a store that is slow.
     async fn variant(&self, key: AssetKey, identity: Asset) -> Asset {
         let AssetKey { id, path, encoding } = &key;
-        let stored = self.store.read_variant(id, path, encoding.as_str()).await;
-        let body = if let Ok(Some(body)) = stored {
+        let stored = self.store.read_variant(id, path, encoding.as_str());
+        let stored = tokio::time::timeout(VARIANT_WAIT, stored).await;
+        let body = if let Ok(Ok(Some(body))) = stored {
             body
         } else {
             let Some(body) = encoding.compress(identity.body.clone()).await else {
                 return identity;
             };
-            if let Err(error) = self
-                .store
-                .write_variant(id, path, encoding.as_str(), &body)
-                .await
-            {
-                tracing::debug!(error = %Chain(&error), "compressed file was not kept");
-            }
+            self.keep_variant(key.clone(), body.clone());
             body
         };
         if body.len() >= identity.body.len() {
@@ -265,6 +278,23 @@ impl Assets {
         };
         self.keep(key, &asset).await;
         asset
+    }
+
+    /// Writes a variant beside the request, unless many are being written already: whoever needs it
+    /// can make it again.
+    fn keep_variant(&self, key: AssetKey, body: Bytes) {
+        let Ok(turn) = Arc::clone(&self.writing).try_acquire_owned() else {
+            return;
+        };
+        let store = self.store.clone();
+        tokio::spawn(async move {
+            let AssetKey { id, path, encoding } = &key;
+            let written = store.write_variant(id, path, encoding.as_str(), &body);
+            if let Err(error) = written.await {
+                tracing::debug!(error = %Chain(&error), "compressed file was not kept");
+            }
+            drop(turn);
+        });
     }
 
     async fn keep(&self, key: AssetKey, asset: &Asset) {

@@ -121,7 +121,9 @@ impl ResponseError for ApiError {
     fn error_response(&self) -> HttpResponse {
         let inner = &self.0;
         let request_id = Uuid::new_v4().to_string();
-        if inner.status.is_server_error() {
+        // What will pass was told where it was noticed, once.
+        let is_told = inner.retry_after.is_some() && inner.source.is_none();
+        if inner.status.is_server_error() && !is_told {
             tracing::error!(
                 request_id,
                 http.status_code = inner.status.as_u16(),

@@ -21,6 +21,7 @@ pub mod fallback;
 pub mod metrics;
 pub mod middleware;
 pub mod oc_client;
+pub mod outage;
 pub mod packs;
 pub mod plugins;
 pub mod public_path;

@@ -1,11 +1,12 @@
 //! Releases ready to serve: manifest, programs and what every answer repeats, kept in memory.
 
 mod dotenv;
+mod loading;
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use bytes::Bytes;
-use moka::{future::Cache, ops::compute::Op};
+use moka::future::Cache;
 use ochre_engine::{
     conduct::Conduct,
     driver::{Program, View},
@@ -19,9 +20,11 @@ use sha2::{Digest, Sha256};
 use tokio::sync::Semaphore;
 use tracing::instrument;
 
+use self::loading::{Loaded, Loading};
 use crate::{
     metrics::Metrics,
     oc_client::OcClient,
+    outage::Outage,
     packs::{PackError, Packs},
     plugins::Plugins,
     public_path::PublicPaths,
@@ -66,8 +69,13 @@ pub enum MissingFile {
 }
 
 /// Loads releases and keeps them, by bytes; concurrent loads of one release are one.
+///
+/// Cheap to clone; all clones are one.
+#[derive(Clone, Debug)]
+pub struct Releases(Arc<Shared>);
+
 #[derive(Debug)]
-pub struct Releases {
+struct Shared {
     store: ComponentStore,
     packs: Arc<Packs>,
     own: Arc<OcClient>,
@@ -78,6 +86,8 @@ pub struct Releases {
     concurrency: usize,
     deadline: Duration,
     cache: Cache<ComponentId, Arc<Release>>,
+    loading: Arc<Loading>,
+    outage: Arc<Outage>,
     metrics: Arc<Metrics>,
 }
 
@@ -115,6 +125,8 @@ pub struct ReleasesConfig {
     pub deadline: Duration,
     /// Bytes kept in memory.
     pub capacity: u64,
+    /// Releases loaded at once.
+    pub loads: usize,
     /// Where look-ups are counted.
     pub metrics: Arc<Metrics>,
 }
@@ -122,9 +134,13 @@ pub struct ReleasesConfig {
 // === impl Releases ===
 
 impl Releases {
-    /// Starts with nothing in memory.
+    /// Starts with nothing in memory; loads run on the tokio runtime of the caller.
+    ///
+    /// # Panics
+    ///
+    /// Outside of a tokio runtime.
     pub fn new(config: ReleasesConfig) -> Self {
-        Self {
+        Self(Arc::new(Shared {
             store: config.store,
             packs: config.packs,
             own: config.own,
@@ -138,34 +154,57 @@ impl Releases {
                 .max_capacity(config.capacity)
                 .weigher(|_, release: &Arc<Release>| release.weight)
                 .build(),
+            loading: Arc::new(Loading::new(config.loads)),
+            outage: Arc::new(Outage::new("what is in the store and not in memory")),
             metrics: config.metrics,
-        }
+        }))
     }
 
     /// What the operator adds to `context.plugins`.
     pub fn plugins(&self) -> &Plugins {
-        &self.plugins
+        &self.0.plugins
+    }
+
+    /// Notes whether the store gives what requests need.
+    pub fn outage(&self) -> &Arc<Outage> {
+        &self.0.outage
     }
 
     /// The release, from memory or else from the store.
     ///
     /// # Errors
     ///
-    /// As [`ComponentStore::read_release`]; failures are not kept.
+    /// As [`ComponentStore::read_release`]; failures are not kept. A load that takes longer than
+    /// callers wait goes on.
     pub async fn get(&self, id: &ComponentId) -> Result<Arc<Release>, Arc<ReadError>> {
-        if let Some(release) = self.cache.get(id).await {
-            self.metrics.cache_asked("releases", true);
+        let shared = &self.0;
+        if let Some(release) = shared.cache.get(id).await {
+            shared.metrics.cache_asked("releases", true);
             return Ok(release);
         }
-        self.metrics.cache_asked("releases", false);
-        let loading = self.cache.try_get_with_by_ref(id, self.load(id));
-        match tokio::time::timeout(self.deadline, loading).await {
+        shared.metrics.cache_asked("releases", false);
+        if id == shared.own.id() {
+            // Not in the store, and so never behind what waits for it.
+            return shared.load(id, None).await;
+        }
+        self.load_in_time(id, None).await
+    }
+
+    /// Waits for a load that began before, or begins one, unless there is another release in memory
+    /// than `before`.
+    async fn load_in_time(&self, id: &ComponentId, before: Option<Arc<Release>>) -> Loaded {
+        let loading = self.0.loading.join(id, || {
+            let (releases, id) = (self.clone(), id.clone());
+            async move { releases.0.load(&id, before).await }
+        });
+        match tokio::time::timeout(self.0.deadline, loading).await {
             Ok(loaded) => loaded,
             Err(late) => Err(Arc::new(ReadError::Unavailable(Arc::new(late)))),
         }
     }
 
     /// The release with what renders its view: loads the pack, or installs it, where it is missing.
+    /// If then the release cannot be read again, the one in memory stays.
     ///
     /// # Errors
     ///
@@ -174,29 +213,44 @@ impl Releases {
         if !release.is_pack_missing {
             return Ok(release);
         }
-        self.packs
+        self.0
+            .packs
             .get(&release.template_type)
             .await
             .map_err(ViewError::Pack)?;
-        self.forget(&release).await;
-        self.get(&release.id).await.map_err(ViewError::Release)
+        let id = release.id.clone();
+        let again = self.load_in_time(&id, Some(release)).await;
+        again.map_err(ViewError::Release)
     }
+}
 
-    /// Drops a release from memory, unless another caller has loaded it again: its callers share
-    /// one, and with it what bounds them.
-    async fn forget(&self, release: &Arc<Release>) {
-        let entry = self.cache.entry_by_ref(&release.id);
-        let is_same = |kept: Option<moka::Entry<_, Arc<Release>>>| {
-            kept.is_some_and(|kept| Arc::ptr_eq(kept.value(), release))
-        };
-        let compared = entry.and_compute_with(|kept| {
-            std::future::ready(if is_same(kept) { Op::Remove } else { Op::Nop })
-        });
-        compared.await;
+// === impl Shared ===
+
+impl Shared {
+    /// Loads a release and keeps it in the place of `before`.
+    async fn load(&self, id: &ComponentId, before: Option<Arc<Release>>) -> Loaded {
+        // Callers share one release, and with it what bounds them: another may have loaded it.
+        if let Some(kept) = self.cache.get(id).await
+            && !before.is_some_and(|before| Arc::ptr_eq(&before, &kept))
+        {
+            return Ok(kept);
+        }
+        let loaded = self.read(id).await.map_err(Arc::new);
+        match &loaded {
+            Ok(release) => {
+                self.outage.succeeded();
+                self.cache.insert(id.clone(), Arc::clone(release)).await;
+            }
+            Err(error) if matches!(**error, ReadError::Unavailable(_)) => {
+                self.outage.failed(&**error);
+            }
+            Err(_) => {}
+        }
+        loaded
     }
 
     #[instrument(skip_all, fields(component.name = %id.name, component.version = %id.version))]
-    async fn load(&self, id: &ComponentId) -> Result<Arc<Release>, ReadError> {
+    async fn read(&self, id: &ComponentId) -> Result<Arc<Release>, ReadError> {
         let files = if id == self.own.id() {
             self.own.release()
         } else {
@@ -372,20 +426,52 @@ mod tests {
             concurrency: 1,
             deadline: Duration::from_secs(5),
             capacity: 1024 * 1024,
+            loads: 1,
             metrics: Arc::new(Metrics::new("0.0.0").unwrap()),
         })
     }
 
     #[tokio::test]
-    async fn a_release_that_was_loaded_again_is_not_dropped_for_the_one_before() {
+    async fn a_release_that_cannot_be_read_again_stays() {
         let releases = releases();
-        let id = releases.own.id().clone();
+        let id = releases.0.own.id().clone();
         let first = releases.get(&id).await.unwrap();
-        releases.forget(&first).await;
-        let second = releases.get(&id).await.unwrap();
-        assert!(!Arc::ptr_eq(&first, &second));
-        releases.forget(&first).await;
-        let third = releases.get(&id).await.unwrap();
-        assert!(Arc::ptr_eq(&second, &third));
+        let again = releases.get(&id).await.unwrap();
+        assert!(Arc::ptr_eq(&first, &again));
+        let missing = ComponentId {
+            name: "gone".parse().unwrap(),
+            version: "1.0.0".parse().unwrap(),
+        };
+        releases
+            .0
+            .cache
+            .insert(missing.clone(), Arc::clone(&first))
+            .await;
+        let again = releases.load_in_time(&missing, Some(first)).await;
+        assert!(again.is_err());
+        assert!(releases.get(&missing).await.is_ok());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_load_goes_on_after_its_caller_has_gone() {
+        let loading = Arc::new(Loading::new(1));
+        let release = releases();
+        let id = release.0.own.id().clone();
+        let release = release.get(&id).await.unwrap();
+        let (done, waiting) = tokio::sync::oneshot::channel::<()>();
+        let join = loading.join(&id, || async move {
+            waiting.await.unwrap();
+            Ok(release)
+        });
+        drop(tokio::time::timeout(Duration::from_secs(1), join).await);
+        let other = ComponentId {
+            version: "9.9.9".parse().unwrap(),
+            ..id.clone()
+        };
+        let refused = loading.join(&other, || async { unreachable!("there is no room") });
+        assert!(refused.await.is_err());
+        let second = loading.join(&id, || async { unreachable!("it is loaded already") });
+        done.send(()).unwrap();
+        assert!(second.await.is_ok());
     }
 }

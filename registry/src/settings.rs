@@ -149,6 +149,8 @@ pub struct CacheSettings {
     pub releases: ByteSize,
     /// Static files kept in memory.
     pub assets: ByteSize,
+    /// Releases loaded from the store at once; above it requests are answered 503.
+    pub loads: usize,
 }
 
 /// `[discovery]`.
@@ -218,6 +220,7 @@ impl Settings {
             ("http.batch_max", self.http.batch_max),
             ("http.batch_concurrency", self.http.batch_concurrency),
             ("http.connections_max", self.http.connections_max),
+            ("cache.loads", self.cache.loads),
             ("publish.concurrency", self.publish.concurrency),
             ("publish.uploads_max", self.publish.uploads_max),
             ("render.nesting_max", self.render.nesting_max),
@@ -325,6 +328,7 @@ impl Default for CacheSettings {
         Self {
             releases: ByteSize::mib(256),
             assets: ByteSize::mib(64),
+            loads: 256,
         }
     }
 }

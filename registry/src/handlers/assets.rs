@@ -65,7 +65,8 @@ pub(crate) async fn get(
                     .because(error)
             }
             AssetError::Unavailable(_) => {
-                ApiError::unavailable("storage_unavailable", error.to_string()).because(error)
+                // Told once for an outage, where it was noticed.
+                ApiError::unavailable("storage_unavailable", error.to_string())
             }
         })?;
     respond(&request, &asset, IMMUTABLE)

@@ -5,7 +5,6 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use ochre_cdn_sync::LookupError;
 use ochre_engine::driver::{Cookie, EngineError, Failure, ProviderError};
 use ochre_store::ReadError;
 use serde_json::{Map, Value, json};
@@ -98,22 +97,17 @@ impl RenderFailure {
                 tracing::error!(error = %Chain(error), "release is damaged and was not served");
                 Self::new(502, "INTEGRITY_ERROR", "component is damaged in the store")
             }
-            _ => {
-                tracing::warn!(error = %Chain(error), "store did not give a release");
-                Self::temporary("STORAGE_UNAVAILABLE", "component storage is not available")
+            ReadError::Malformed { .. } => {
+                tracing::error!(error = %Chain(error), "release cannot be understood");
+                Self::store_unavailable()
             }
+            // Told once for an outage, where it was noticed.
+            ReadError::Unavailable(_) => Self::store_unavailable(),
         }
     }
 
-    pub(super) fn lookup(error: &LookupError) -> Self {
-        if !matches!(error, LookupError::Busy) {
-            tracing::warn!(error = %Chain(error), "exact version could not be looked up");
-        }
-        Self::temporary("STORAGE_UNAVAILABLE", "component storage is not available")
-    }
-
-    pub(super) fn store_too_slow(late: &tokio::time::error::Elapsed) -> Self {
-        tracing::warn!(error = %Chain(late), "exact version was not looked up in time");
+    /// The store did not answer, or not in time.
+    pub(super) fn store_unavailable() -> Self {
         Self::temporary("STORAGE_UNAVAILABLE", "component storage is not available")
     }
 

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use ochre_cdn_sync::LookupError;
 use ochre_model::{ComponentId, ComponentName, Version};
 use ochre_store::CatalogSnapshot;
 use tokio::time::timeout;
@@ -51,10 +52,21 @@ impl Renderer {
             };
             let looked_up = timeout(self.options.store_deadline, self.lookup.find(&id)).await;
             match looked_up {
-                Ok(Ok(true)) => return Ok(id),
-                Ok(Ok(false)) => {}
-                Ok(Err(error)) => return Err(RenderFailure::lookup(&error)),
-                Err(late) => return Err(RenderFailure::store_too_slow(&late)),
+                Ok(Ok(found)) => {
+                    self.releases.outage().succeeded();
+                    if found {
+                        return Ok(id);
+                    }
+                }
+                Ok(Err(LookupError::Busy)) => return Err(RenderFailure::store_unavailable()),
+                Ok(Err(error)) => {
+                    self.releases.outage().failed(&error);
+                    return Err(RenderFailure::store_unavailable());
+                }
+                Err(late) => {
+                    self.releases.outage().failed(&late);
+                    return Err(RenderFailure::store_unavailable());
+                }
             }
         } else if !self.watch.status().loaded {
             return Err(RenderFailure::not_loaded());
