@@ -8,5 +8,6 @@ mod late;
 mod mirror;
 mod publish;
 mod side_by_side;
+mod store_faults;
 mod takeover;
 mod wakeup;

@@ -1,0 +1,269 @@
+//! A store that is slow, silent, gone, or refuses: what is in memory is served, everything else is
+//! answered clearly, and nothing has to be restarted afterwards.
+
+use std::time::{Duration, Instant};
+
+use ochre_tests::{
+    Answer, Fault, FaultProxy, TestPackage, TestRegistry, TestStore, eventually, within,
+};
+use serde_json::{Value, json};
+
+const BOUND: Duration = Duration::from_mins(1);
+
+/// Every bound of the store is short, but far above what an answer from memory takes.
+const SETTINGS: &str = "[storage]\nrequest_timeout = \"2s\"\nretry_timeout = \"2s\"\n\
+                        answer_timeout = \"3s\"\ncommit_timeout = \"3s\"";
+
+const EXPIRED: Fault = Fault::Answer {
+    status: 400,
+    body: "<Error><Code>ExpiredToken</Code><Message>The token has expired.</Message></Error>",
+};
+const DENIED: Fault = Fault::Answer {
+    status: 403,
+    body: "<Error><Code>AccessDenied</Code><Message>Access Denied</Message></Error>",
+};
+const SKEWED: Fault = Fault::Answer {
+    status: 403,
+    body: "<Error><Code>RequestTimeTooSkewed</Code><Message>The difference between the request \
+           time and the current time is too large.</Message></Error>",
+};
+const SLOW_DOWN: Fault = Fault::Answer {
+    status: 503,
+    body: "<Error><Code>SlowDown</Code><Message>Please reduce your request rate.</Message></Error>",
+};
+
+struct Scene {
+    proxy: FaultProxy,
+    node: TestRegistry,
+}
+
+/// A node with `warm@1.0.0` in memory and `cold@1.0.0` only in its catalog.
+async fn scene() -> Scene {
+    let store = TestStore::s3().await;
+    let first = TestRegistry::start_on(&store, "").await;
+    for name in ["warm", "cold"] {
+        let package = TestPackage::new(name, "1.0.0")
+            .props("{at: 1}")
+            .file("public/file.txt", name.repeat(500).into_bytes());
+        first.publish(&package).await;
+    }
+    drop(first);
+    let (proxy, through) = FaultProxy::before(&store).await;
+    let node = TestRegistry::start_on(&through, SETTINGS).await;
+    node.get("/warm").await.expect_status(200);
+    let file = node.get("/~assets/warm/1.0.0/public/file.txt").await;
+    file.expect_status(200);
+    Scene { proxy, node }
+}
+
+async fn state(node: &TestRegistry) -> (u16, Value) {
+    let answer = node.get("/~ready").await;
+    (answer.status, answer.json())
+}
+
+async fn metric(node: &TestRegistry, name: &str) -> u64 {
+    let text = node.get("/~metrics").await.expect_status(200).text();
+    let line = text.lines().find(|line| line.starts_with(name));
+    let value = line.and_then(|line| line.rsplit(' ').next()?.parse().ok());
+    value.unwrap_or_default()
+}
+
+/// What is in memory is answered, and does not wait for the store.
+async fn serves_what_is_cached(node: &TestRegistry) {
+    let begun = Instant::now();
+    for path in [
+        "/warm",
+        "/warm/1.x.x",
+        "/warm/1.0.0",
+        "/warm/~info",
+        "/~assets/warm/1.0.0/public/file.txt",
+        "/~health",
+        "/",
+    ] {
+        node.get(path).await.expect_status(200);
+    }
+    let text = [("accept-encoding", "br")];
+    let path = "/~assets/warm/1.0.0/public/file.txt";
+    node.get_with_headers(path, &text).await.expect_status(200);
+    let took = begun.elapsed();
+    assert!(took < Duration::from_secs(3), "eight answers took {took:?}");
+}
+
+fn is_told(answer: &Answer, what: &str) {
+    assert_eq!(answer.status, 503, "{what}: {}", answer.text());
+    assert!(!answer.header("retry-after").is_empty(), "{what}");
+    let code = answer.json()["code"].to_string().to_lowercase();
+    assert_eq!(code, "\"storage_unavailable\"", "{what}");
+}
+
+/// What only the store has is neither missing nor waited for without end.
+async fn answers_for_what_is_not(node: &TestRegistry, number: u32) {
+    for path in [
+        "/cold",
+        "/cold/1.0.0",
+        "/warm/9.9.9",
+        "/nothing/1.0.0",
+        "/~assets/cold/1.0.0/public/file.txt",
+    ] {
+        let answer = within(path, BOUND, node.get(path)).await;
+        is_told(&answer, path);
+    }
+    let asked = json!({ "components": [{ "name": "warm" }, { "name": "cold" }] });
+    let batch = node.post("/", &asked).await.expect_status(200).json();
+    assert_eq!(
+        (&batch[0]["status"], &batch[1]["status"]),
+        (&json!(200), &json!(503))
+    );
+    let package = TestPackage::new("new", &format!("1.0.{number}"));
+    let publish = within("a publish", BOUND, node.try_publish(&package)).await;
+    is_told(&publish, "publish");
+}
+
+async fn survives(fault: Fault, kinds: &[&str]) {
+    let Scene { proxy, node } = scene().await;
+    proxy.set(fault);
+    let told = eventually("the node to say that it is stale", BOUND, || async {
+        let (status, told) = state(&node).await;
+        assert_eq!(status, 200, "it serves what it has: {told}");
+        let is_told = told["stale"] == true && told["pollFailures"] != 0;
+        is_told.then_some(told)
+    })
+    .await;
+    let kind = told["storeFailure"].as_str().unwrap_or_default();
+    assert!(kinds.contains(&kind), "{told}");
+    assert_eq!(told["publishing"], false, "{told}");
+    assert!(
+        told["reasons"]
+            .to_string()
+            .contains("what is in memory is served"),
+        "{told}"
+    );
+    serves_what_is_cached(&node).await;
+    answers_for_what_is_not(&node, 0).await;
+    serves_what_is_cached(&node).await;
+    assert!(metric(&node, "ochre_catalog_poll_failures").await > 0);
+    assert_eq!(metric(&node, "ochre_ready").await, 1);
+    assert_eq!(metric(&node, "ochre_writable").await, 0);
+    let by_kind = format!("ochre_store_requests_total{{operation=\"get\",outcome=\"{kind}\"");
+    assert!(metric(&node, &by_kind).await > 0, "{by_kind}");
+
+    proxy.set(Fault::None);
+    eventually("the node to be up to date", BOUND, || async {
+        let (_, told) = state(&node).await;
+        (told["stale"] == false && told["publishing"] == true).then_some(())
+    })
+    .await;
+    for path in [
+        "/cold",
+        "/cold/1.0.0",
+        "/~assets/cold/1.0.0/public/file.txt",
+    ] {
+        eventually(path, BOUND, || async {
+            (node.get(path).await.status == 200).then_some(())
+        })
+        .await;
+    }
+    node.get("/warm/9.9.9").await.expect_status(404);
+    node.publish(&TestPackage::new("new", "2.0.0")).await;
+    let log = node.process.log();
+    let count = |text: &str| log.lines().filter(|line| line.contains(text)).count();
+    assert_eq!(
+        count("could not read the catalog"),
+        1,
+        "one line for one outage"
+    );
+    assert_eq!(
+        count("cannot be had; told once"),
+        1,
+        "one line for one outage"
+    );
+    assert_eq!(count("read the catalog again"), 1);
+}
+
+#[tokio::test]
+async fn a_store_that_takes_ten_seconds_holds_up_nobody() {
+    survives(Fault::Latency(Duration::from_secs(10)), &["timeout"]).await;
+}
+
+#[tokio::test]
+async fn a_store_that_says_nothing_holds_up_nobody() {
+    survives(Fault::Blackhole, &["timeout"]).await;
+}
+
+#[tokio::test]
+async fn a_store_that_resets_connections_is_survived() {
+    survives(Fault::Reset, &["unreachable"]).await;
+}
+
+#[tokio::test]
+async fn a_store_that_is_not_there_is_survived() {
+    survives(Fault::Refuse, &["unreachable"]).await;
+}
+
+#[tokio::test]
+async fn expired_credentials_are_told_and_survived() {
+    survives(EXPIRED, &["denied"]).await;
+}
+
+#[tokio::test]
+async fn credentials_that_are_taken_away_are_told_and_survived() {
+    survives(DENIED, &["denied"]).await;
+}
+
+#[tokio::test]
+async fn a_store_that_refuses_the_clock_is_told_and_survived() {
+    survives(SKEWED, &["clock"]).await;
+}
+
+#[tokio::test]
+async fn a_store_that_asks_for_less_is_survived() {
+    survives(SLOW_DOWN, &["throttled"]).await;
+}
+
+#[tokio::test]
+async fn a_slow_line_to_the_store_is_waited_for() {
+    let Scene { proxy, node } = scene().await;
+    proxy.set(Fault::Bandwidth(20_000));
+    node.get("/cold/1.0.0").await.expect_status(200);
+    serves_what_is_cached(&node).await;
+}
+
+/// A node that never reached its store knows nothing, and says so.
+#[tokio::test]
+async fn a_node_that_never_read_a_catalog_is_not_ready_and_answers_nothing_as_missing() {
+    let store = TestStore::s3().await;
+    let (proxy, through) = FaultProxy::before(&store).await;
+    proxy.set(Fault::Blackhole);
+    let mut node = TestRegistry::spawn_on(&through, SETTINGS);
+    eventually("the node to start without its store", BOUND, || async {
+        node.process.log().contains("listening on").then_some(())
+    })
+    .await;
+    let (status, told) = state(&node).await;
+    assert_eq!(
+        (status, &told["catalogAgeSeconds"]),
+        (503, &Value::Null),
+        "{told}"
+    );
+    node.get("/~health").await.expect_status(200);
+    for path in ["/any", "/any/1.0.0", "/any/1.x.x"] {
+        is_told(&node.get(path).await, path);
+    }
+    is_told(
+        &node.try_publish(&TestPackage::new("any", "1.0.0")).await,
+        "publish",
+    );
+    assert_eq!(metric(&node, "ochre_ready").await, 0);
+    eventually("an age of the catalog that grows", BOUND, || async {
+        (metric(&node, "ochre_catalog_age_seconds").await > 0).then_some(())
+    })
+    .await;
+
+    proxy.set(Fault::None);
+    node.ready().await;
+    eventually("a publish", BOUND, || async {
+        let answer = node.try_publish(&TestPackage::new("any", "1.0.0")).await;
+        (answer.status == 200).then_some(())
+    })
+    .await;
+}

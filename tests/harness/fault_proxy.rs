@@ -1,0 +1,249 @@
+//! A TCP proxy that misbehaves when it is told to.
+
+use std::{
+    net::SocketAddr,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    net::{
+        TcpListener, TcpStream,
+        tcp::{OwnedReadHalf, OwnedWriteHalf},
+    },
+    sync::watch,
+    task::JoinHandle,
+    time::sleep,
+};
+
+use crate::{TestStore, free_port};
+
+/// Bytes read at once.
+const CHUNK: usize = 64 * 1024;
+
+/// What a [`FaultProxy`] does with what passes through it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Fault {
+    /// Lets everything through.
+    #[default]
+    None,
+    /// Holds back the beginning of every answer for a time.
+    Latency(Duration),
+    /// Lets so many bytes through each second, in each direction of each connection.
+    Bandwidth(u32),
+    /// Takes connections and bytes, and never says anything.
+    Blackhole,
+    /// Resets every connection.
+    Reset,
+    /// Nobody listens any more; what is open is reset.
+    Refuse,
+    /// Answers every HTTP request by itself.
+    Answer {
+        /// Status code.
+        status: u16,
+        /// Body, as XML.
+        body: &'static str,
+    },
+}
+
+/// A proxy before one server. It ends when it is dropped.
+#[derive(Debug)]
+pub struct FaultProxy {
+    port: u16,
+    fault: watch::Sender<Fault>,
+    serving: JoinHandle<()>,
+}
+
+// === impl FaultProxy ===
+
+impl FaultProxy {
+    /// Starts a proxy on a free port before a server, given as `host:port`.
+    pub async fn start(server: &str) -> Self {
+        let port = free_port();
+        let listener = listen(port).await;
+        let (fault, told) = watch::channel(Fault::None);
+        let serving = tokio::spawn(serve(listener, port, server.to_owned(), told));
+        Self {
+            port,
+            fault,
+            serving,
+        }
+    }
+
+    /// Starts a proxy before the S3 server of a store, and gives the store as seen through it.
+    pub async fn before(store: &TestStore) -> (Self, TestStore) {
+        let TestStore::S3 { endpoint, bucket } = store else {
+            panic!("the store is no bucket");
+        };
+        let proxy = Self::start(endpoint.trim_start_matches("http://")).await;
+        let through = TestStore::S3 {
+            endpoint: format!("http://127.0.0.1:{}", proxy.port),
+            bucket: bucket.clone(),
+        };
+        (proxy, through)
+    }
+
+    /// The port it listens on.
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// What happens from now on, to open connections too.
+    pub fn set(&self, fault: Fault) {
+        self.fault.send_replace(fault);
+    }
+}
+
+impl Drop for FaultProxy {
+    fn drop(&mut self) {
+        self.serving.abort();
+    }
+}
+
+async fn listen(port: u16) -> TcpListener {
+    TcpListener::bind(SocketAddr::from(([127, 0, 0, 1], port)))
+        .await
+        .expect("the port is free")
+}
+
+async fn serve(
+    listener: TcpListener,
+    port: u16,
+    server: String,
+    mut fault: watch::Receiver<Fault>,
+) {
+    let mut listening = Some(listener);
+    loop {
+        if *fault.borrow_and_update() == Fault::Refuse {
+            listening = None;
+        } else if listening.is_none() {
+            listening = Some(listen(port).await);
+        }
+        let accepted = async {
+            match &listening {
+                Some(listener) => listener.accept().await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            accepted = accepted => if let Ok((caller, _)) = accepted {
+                tokio::spawn(connection(caller, server.clone(), fault.clone()));
+            },
+            changed = fault.changed() => if changed.is_err() {
+                return;
+            },
+        }
+    }
+}
+
+/// One connection of a caller, until one side ends it or a fault does.
+async fn connection(caller: TcpStream, server: String, mut fault: watch::Receiver<Fault>) {
+    // What is dropped is reset; what ends well is shut down before.
+    let _ = caller.set_zero_linger();
+    let now = fault.borrow().clone();
+    match now {
+        Fault::Reset | Fault::Refuse => {}
+        Fault::Answer { status, body } => answer(caller, status, body).await,
+        _ => {
+            let breaks = |fault: &Fault| {
+                matches!(fault, Fault::Reset | Fault::Refuse | Fault::Answer { .. })
+            };
+            let mut broken = fault.clone();
+            tokio::select! {
+                () = forward(caller, &server, &mut fault) => {}
+                _ = broken.wait_for(breaks) => {}
+            }
+        }
+    }
+}
+
+async fn forward(caller: TcpStream, server: &str, fault: &mut watch::Receiver<Fault>) {
+    let Ok(server) = TcpStream::connect(server).await else {
+        return;
+    };
+    let asked = Arc::new(AtomicBool::new(false));
+    let (from_caller, to_caller) = caller.into_split();
+    let (from_server, to_server) = server.into_split();
+    let there = pump((from_caller, to_server), fault.clone(), (&asked, true));
+    let back = pump((from_server, to_caller), fault.clone(), (&asked, false));
+    tokio::join!(there, back);
+}
+
+/// Copies one direction; `asked` is set by requests and taken by the beginning of their answers.
+async fn pump(
+    (mut from, mut to): (OwnedReadHalf, OwnedWriteHalf),
+    mut fault: watch::Receiver<Fault>,
+    (asked, is_request): (&AtomicBool, bool),
+) {
+    let mut bytes = vec![0; CHUNK];
+    while let Ok(length @ 1..) = from.read(&mut bytes).await {
+        if is_request {
+            asked.store(true, Ordering::Relaxed);
+        }
+        let now = fault.borrow_and_update().clone();
+        match now {
+            Fault::Latency(time) if !is_request && asked.swap(false, Ordering::Relaxed) => {
+                // An end of the fault ends the wait.
+                let _ = tokio::time::timeout(time, fault.changed()).await;
+            }
+            Fault::Bandwidth(rate) => {
+                let bytes = u32::try_from(length).unwrap_or(u32::MAX);
+                sleep(Duration::from_secs_f64(f64::from(bytes) / f64::from(rate))).await;
+            }
+            _ => {}
+        }
+        if fault
+            .wait_for(|fault| *fault != Fault::Blackhole)
+            .await
+            .is_err()
+            || to.write_all(&bytes[..length]).await.is_err()
+        {
+            break;
+        }
+    }
+    let _ = to.shutdown().await;
+}
+
+/// Reads one request and answers it.
+async fn answer(mut caller: TcpStream, status: u16, body: &str) {
+    let mut request = Vec::new();
+    let mut bytes = vec![0; CHUNK];
+    while !is_whole(&request) {
+        match caller.read(&mut bytes).await {
+            Ok(length @ 1..) => request.extend_from_slice(&bytes[..length]),
+            Ok(0) | Err(_) => return,
+        }
+    }
+    let length = body.len();
+    let text = format!(
+        "HTTP/1.1 {status} Told\r\ncontent-type: application/xml\r\ncontent-length: {length}\r\n\
+         connection: close\r\n\r\n{body}"
+    );
+    if caller.write_all(text.as_bytes()).await.is_ok() {
+        let _ = caller.shutdown().await;
+        // Until the caller has closed too: a reset would take the answer away from it.
+        while let Ok(1..) = caller.read(&mut bytes).await {}
+    }
+}
+
+/// Whether a request is there with its body.
+fn is_whole(request: &[u8]) -> bool {
+    let text = String::from_utf8_lossy(request);
+    let Some((head, _)) = text.split_once("\r\n\r\n") else {
+        return false;
+    };
+    let length = head.lines().find_map(|line| {
+        let (name, value) = line.split_once(':')?;
+        let is_length = name.eq_ignore_ascii_case("content-length");
+        is_length.then(|| value.trim().parse::<usize>().ok())?
+    });
+    let end = request
+        .windows(4)
+        .position(|bytes| bytes == b"\r\n\r\n")
+        .unwrap_or_default();
+    request.len() >= end + 4 + length.unwrap_or_default()
+}
