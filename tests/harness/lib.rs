@@ -20,6 +20,7 @@ mod fault_proxy;
 mod files;
 mod gcs;
 mod mirror;
+mod history;
 mod node_registry;
 mod package;
 mod process;
@@ -39,6 +40,9 @@ pub use fault_proxy::{Fault, FaultProxy};
 pub use files::files_below;
 pub use gcs::GcsFake;
 pub use mirror::{MirrorRun, TestMirror};
+pub use history::{
+    Action, Asked, Event, Happening, History, Millis, Operation, Outcome, Rule, Violation,
+};
 pub use node_registry::NodeRegistry;
 pub use package::{RawEntry, TestPackage, archive_of};
 pub use process::Process;
