@@ -27,6 +27,8 @@ install_debian_packages() {
         command -v "ceph-$daemon" >/dev/null || missing+=("ceph-$daemon")
     done
     command -v ceph >/dev/null || missing+=(ceph-common)
+    command -v haproxy >/dev/null || missing+=(haproxy)
+    command -v faketime >/dev/null || missing+=(faketime)
     [ ${#missing[@]} -eq 0 ] && return
     if [ "$(id -u)" -ne 0 ] || ! command -v apt-get >/dev/null; then
         say "missing: ${missing[*]}; install them, or run this script as root on Debian" >&2

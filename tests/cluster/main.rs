@@ -2,6 +2,7 @@
 #![expect(clippy::expect_used, reason = "a test reports by failing")]
 
 mod acl;
+mod chaos;
 mod crash;
 mod events;
 mod late;

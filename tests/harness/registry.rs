@@ -159,6 +159,16 @@ impl TestRegistry {
 
     /// Starts the process at a port without waiting until it is ready.
     pub fn spawn_at(port: u16, store: &TestStore, settings: &str) -> Self {
+        Self::spawn_in(port, store, settings, &[])
+    }
+
+    /// Starts the process at a port, with variables of its environment.
+    pub fn spawn_in(
+        port: u16,
+        store: &TestStore,
+        settings: &str,
+        environment: &[(String, String)],
+    ) -> Self {
         let folder = TempDir::new().expect("a folder can be made");
         let file = folder.path().join("ochre.toml");
         let config = configuration(port, store, settings);
@@ -169,6 +179,7 @@ impl TestRegistry {
         command
             .arg("--config")
             .arg(&file)
+            .envs(environment.iter().map(|(name, value)| (name, value)))
             .current_dir(folder.path());
         Self {
             url: format!("http://127.0.0.1:{port}/"),
@@ -265,7 +276,7 @@ impl TestRegistry {
 }
 
 /// Adds an archive to a request, as the command line program does.
-pub(crate) fn put_request(request: RequestBuilder, archive: Vec<u8>) -> RequestBuilder {
+pub fn put_request(request: RequestBuilder, archive: Vec<u8>) -> RequestBuilder {
     let part = reqwest::multipart::Part::bytes(archive)
         .file_name("package.tar.gz")
         .mime_str("application/gzip")

@@ -27,6 +27,11 @@ impl S3Server {
         SHARED.get_or_init(|| Self::start(&[])).await
     }
 
+    /// Starts a server of its own.
+    pub async fn alone() -> Self {
+        Self::start(&[]).await
+    }
+
     /// Starts a server of its own that does not know conditional writes.
     pub async fn without_conditions() -> Self {
         Self::start(&["--ignore-conditions"]).await

@@ -160,7 +160,9 @@ fn answered(
         )
     };
     match read.asked {
-        Asked::Node(_) if read.outcome == Outcome::Missing => told(Rule::FoundAtOnce, what()),
+        Asked::Node(_) | Asked::Balancer(Some(_)) if read.outcome == Outcome::Missing => {
+            told(Rule::FoundAtOnce, what());
+        }
         Asked::Node(node) if is_able(history, seen, node, read) => {
             told(Rule::FoundAtOnce, what());
         }

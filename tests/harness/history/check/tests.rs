@@ -244,12 +244,24 @@ fn a_failed_read_is_seen_while_one_node_could_have_answered() {
 }
 
 #[test]
+fn nobody_may_say_that_an_acknowledged_version_is_missing() {
+    let mut history = history(good());
+    let broken = happening(0, 14_000, Event::StoreBroken);
+    let killed = happening(1, 14_000, Event::Killed);
+    history.happenings.extend([broken, killed]);
+    let asked = Asked::Balancer(Some(0));
+    let missing = read(asked, (15_000, 15_500), Outcome::Missing);
+    history.operations.push(missing);
+    assert_eq!(rules(&history), [Rule::FoundAtOnce]);
+}
+
+#[test]
 fn a_node_that_fell_during_a_read_or_just_came_back_is_no_excuse_for_the_other() {
     let mut history = history(good());
-    let missing = Outcome::Missing;
+    let told = Outcome::Unavailable(503);
     history
         .operations
-        .push(read(Asked::Balancer(Some(0)), (15_000, 15_500), missing));
+        .push(read(Asked::Balancer(Some(0)), (15_000, 15_500), told));
     history.happenings.push(happening(0, 15_200, Event::Paused));
     assert_eq!(rules(&history), [Rule::ReadsAnswered]);
     history.happenings.push(happening(1, 13_000, Event::Paused));

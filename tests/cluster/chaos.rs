@@ -1,0 +1,134 @@
+//! Three nodes behind a load balancer, publishing and reading while everything around them breaks.
+//! A checker then says from what clients have seen whether a promise was not kept.
+
+mod load;
+mod nodes;
+mod recorder;
+mod sweep;
+mod trouble;
+
+use std::{env, sync::Arc, time::Duration};
+
+use ochre_tests::{FaultProxy, S3Server, TestStore};
+use rand::{SeedableRng as _, rngs::StdRng};
+use serde_json::Value;
+use tokio_util::sync::CancellationToken;
+
+use self::{
+    load::Load,
+    nodes::{Cluster, NodePlan},
+    recorder::Recorder,
+    trouble::Troubles,
+};
+
+/// Nodes of the cluster.
+const NODES: usize = 3;
+
+/// The bounds of the store are short, so that what is mended shows soon.
+const SETTINGS: &str = "[storage]\nrequest_timeout = \"1s\"\nretry_timeout = \"2s\"\n\
+                        answer_timeout = \"1s\"\ncommit_timeout = \"5s\"\n\
+                        [tasks]\nreconcile_interval = \"1s\"\n\
+                        [engine]\nisolation = \"thread\"\n[engine.quickjs]\nthreads = 1\n";
+
+/// An hour ahead, for all that the process asks of the clock but durations.
+const HOUR_AHEAD: [(&str, &str); 3] = [
+    (
+        "LD_PRELOAD",
+        "/usr/lib/x86_64-linux-gnu/faketime/libfaketimeMT.so.1",
+    ),
+    ("FAKETIME", "+1h"),
+    ("DONT_FAKE_MONOTONIC", "1"),
+];
+
+/// How long the troubles last and which they are: `OCHRE_CHAOS_SECONDS`, `OCHRE_CHAOS_SEED`.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "a test is configured by its environment"
+)]
+fn plan(seconds: u64) -> (Duration, u64) {
+    let number = |name: &str| env::var(name).ok()?.parse().ok();
+    let seconds = number("OCHRE_CHAOS_SECONDS").unwrap_or(seconds);
+    let seed = number("OCHRE_CHAOS_SEED").unwrap_or_else(rand::random);
+    (Duration::from_secs(seconds), seed)
+}
+
+/// Publishes, reads and troubles for a while; then everything is mended and asked for once more.
+#[expect(clippy::print_stdout, reason = "the seed and the counts of a run")]
+async fn torment(cluster: Cluster, (time, seed): (Duration, u64)) {
+    println!(
+        "OCHRE_CHAOS_SEED={seed} OCHRE_CHAOS_SECONDS={}",
+        time.as_secs()
+    );
+    let cluster = Arc::new(cluster);
+    let over = CancellationToken::new();
+    let load = Load::start(&cluster, over.clone());
+    let mut troubles = Troubles::new(&cluster, StdRng::seed_from_u64(seed));
+    troubles.run(time).await;
+    over.cancel();
+    let published = load.end().await;
+    cluster.calm().await;
+    sweep::last_reads(&cluster, &published).await;
+    sweep::lists_agree(&cluster).await;
+    let history = cluster.recorder.history();
+    println!("{} over {} troubles", history.counts(), troubles.count());
+    assert_eq!(cluster.recorder.surprises(), Vec::<String>::new());
+    let violations: Vec<String> = history
+        .violations()
+        .iter()
+        .map(ToString::to_string)
+        .collect();
+    assert!(
+        violations.is_empty(),
+        "seed {seed}, {} violations:\n{}",
+        violations.len(),
+        violations.join("\n")
+    );
+    assert!(!published.is_empty(), "something was published");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_cluster_on_s3_keeps_its_promises_whatever_breaks() {
+    let server = S3Server::alone().await;
+    let store = TestStore::on(&server).await;
+    let mut plans = Vec::new();
+    for _ in 0..NODES {
+        let (proxy, through) = FaultProxy::before(&store).await;
+        plans.push(NodePlan::new(through, SETTINGS).behind(proxy));
+    }
+    let cluster = Cluster::start(store, plans, Recorder::new(NODES)).await;
+    torment(cluster, plan(25)).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_cluster_on_a_folder_keeps_its_promises_with_a_clock_an_hour_ahead() {
+    let store = TestStore::folder();
+    let mut plans: Vec<NodePlan> = (1..NODES)
+        .map(|_| NodePlan::new(store.clone(), SETTINGS))
+        .collect();
+    plans.push(NodePlan::new(store.clone(), SETTINGS).with(&HOUR_AHEAD));
+    let edits = tokio::spawn(edits_grow(store.clone()));
+    let cluster = Cluster::start(store, plans, Recorder::new(NODES)).await;
+    torment(cluster, plan(12)).await;
+    assert!(!edits.is_finished(), "`lastEdit` went back");
+    edits.abort();
+}
+
+/// Watches the list that all registries read: its time never goes back, whoever writes it.
+async fn edits_grow(store: TestStore) {
+    let path = store
+        .path()
+        .expect("a folder")
+        .join("components/components.json");
+    let mut looks = tokio::time::interval(Duration::from_millis(50));
+    let mut last = 0;
+    loop {
+        looks.tick().await;
+        let Ok(bytes) = std::fs::read(&path) else {
+            continue;
+        };
+        let list: Value = serde_json::from_slice(&bytes).expect("the list is whole");
+        let edit = list["lastEdit"].as_u64().unwrap_or_default();
+        assert!(edit >= last, "{edit} after {last}");
+        last = edit;
+    }
+}
