@@ -246,8 +246,8 @@ fn tell(mirror: &Mirror, outcome: &Outcome, as_json: bool) {
             text("error")
         );
     }
-    if let Err(error) = &outcome.packs {
-        println!("  template packs: {}", Chain(error));
+    if let Some(problem) = outcome.problem() {
+        println!("  {problem}");
     }
 }
 

@@ -17,11 +17,11 @@ mod purge;
 mod settings;
 mod setup;
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use futures::{StreamExt as _, TryStreamExt as _};
-use ochre_model::ComponentId;
-use ochre_store::{CatalogSnapshot, ComponentStore, ReadError};
+use ochre_model::{ComponentId, ComponentName};
+use ochre_store::{CatalogSnapshot, CommitError, ComponentStore, ReadError};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
@@ -75,13 +75,22 @@ pub struct MirrorParts {
     pub metrics: Arc<MirrorMetrics>,
 }
 
-/// Which releases of a catalog are copied.
+/// What of a catalog is copied.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Selection {
     /// All that the target lacks, as its listing tells.
     Everything,
-    /// These, whatever the listing says.
-    Only(Vec<ComponentId>),
+    /// This, whatever the listing says.
+    Only(News),
+}
+
+/// What has changed in the source.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct News {
+    /// Releases to be copied.
+    pub releases: BTreeSet<ComponentId>,
+    /// Components whose states or channels have changed.
+    pub marked: BTreeSet<ComponentName>,
 }
 
 /// The target cannot be compared with the source.
@@ -179,19 +188,25 @@ impl Mirror {
         stop: &CancellationToken,
     ) -> Result<Outcome, PlanError> {
         match selection {
-            Selection::Only(ids) => {
-                let total = ids.len();
-                let items = ids.into_iter().map(|id| Item {
+            Selection::Only(News { releases, marked }) => {
+                let total = releases.len();
+                let items = releases.into_iter().map(|id| Item {
                     id,
                     look_first: true,
                 });
-                Ok(self.copy_all((items, total), catalog, stop).await)
+                let mut outcome = self.copy_all((items, total), catalog, stop).await;
+                outcome.marks = self.copy_marks(catalog, Some(&marked), &outcome).await;
+                if let Some(purge) = &self.purge {
+                    purge.changed_names(&marked);
+                }
+                Ok(outcome)
             }
             Selection::Everything => {
                 let plan = self.plan(catalog).await?;
                 self.metrics.planned(&self.name, plan.len());
                 let work = (plan.items(), plan.len());
                 let mut outcome = self.copy_all(work, catalog, stop).await;
+                outcome.marks = self.copy_marks(catalog, None, &outcome).await;
                 if self.kind == TargetKind::Replica {
                     outcome.packs = self.copy_packs().await;
                 }
@@ -250,6 +265,23 @@ impl Mirror {
                 observed.id
             );
         }
+    }
+
+    /// Brings states and channels to a replica, once the releases that they speak of are there.
+    async fn copy_marks(
+        &self,
+        catalog: &CatalogSnapshot,
+        names: Option<&BTreeSet<ComponentName>>,
+        outcome: &Outcome,
+    ) -> Result<(), CommitError> {
+        let is_known = outcome.knows_failures() && !outcome.interrupted;
+        if self.kind == TargetKind::Cdn || !is_known {
+            return Ok(());
+        }
+        let lacking = outcome.failures.iter().map(|failure| failure.id.clone());
+        let lacking = lacking.collect();
+        let copied = self.target.copy_marks(catalog, names, &lacking).await;
+        copied.map(drop)
     }
 
     /// Copies the template packs that the replica lacks; gives how many objects were written.

@@ -11,7 +11,7 @@ use ochre_store::CatalogSnapshot;
 use tokio::time::Instant;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-use super::{CopySettings, FailureKind, Mirror, MirrorMetrics, Outcome, Selection};
+use super::{CopySettings, FailureKind, Mirror, MirrorMetrics, News, Outcome, Selection};
 use crate::{FeedError, Watch, telemetry::Chain};
 
 /// Mirrors the source into all targets.
@@ -161,7 +161,7 @@ impl Daemon {
         let catalog = self.watch.catalog().load_full();
         let selection = debt.selection(&catalog, self.settings.rescan_interval);
         let compares = selection == Selection::Everything;
-        if selection == Selection::Only(Vec::new()) {
+        if selection == Selection::Only(News::default()) {
             self.settle(number, &catalog, None);
             return debt.next_comparison(self.settings.rescan_interval);
         }
@@ -223,13 +223,29 @@ impl Debt {
         let Some(done) = self.done.as_ref().filter(|_| !is_due) else {
             return Selection::Everything;
         };
-        let mut ids = self.failed.clone();
+        let mut news = News {
+            releases: self.failed.clone(),
+            marked: BTreeSet::new(),
+        };
+        // A channel may wait for a release that failed before.
+        let waiting = self.failed.iter().map(|id| id.name.clone());
+        news.marked.extend(waiting);
         for change in CatalogSnapshot::difference(done, catalog) {
-            if let Change::Published(id) = change {
-                ids.insert(id);
+            match change {
+                Change::Published(id) => {
+                    news.marked.insert(id.name.clone());
+                    news.releases.insert(id);
+                }
+                Change::StateChanged { id, .. } => {
+                    news.marked.insert(id.name);
+                }
+                Change::ChannelMoved { name, .. } => {
+                    news.marked.insert(name);
+                }
+                _ => {}
             }
         }
-        Selection::Only(ids.into_iter().collect())
+        Selection::Only(news)
     }
 
     /// Notes what came of a run; gives what is wrong.
@@ -256,9 +272,9 @@ impl Debt {
             return None;
         }
         self.failures += 1;
-        if let Err(error) = &outcome.packs {
+        if let Some(problem) = outcome.problem() {
             self.done = None;
-            return Some(format!("template packs: {}", Chain(error)));
+            return Some(problem);
         }
         let first = outcome.failures.first();
         let example = first.map_or_else(String::new, |failure| {

@@ -9,11 +9,12 @@ use std::{
 };
 
 use bytesize::ByteSize;
-use ochre_store::ReadError;
+use ochre_store::{CommitError, ReadError};
 use serde::Serialize;
 use tokio::time::{Instant, MissedTickBehavior, interval_at};
 
 use super::{Failure, copy::Copied};
+use crate::telemetry::Chain;
 
 /// Time between two lines of progress.
 const TELL_EVERY: Duration = Duration::from_secs(5);
@@ -43,6 +44,8 @@ pub struct Outcome {
     pub failed: usize,
     /// Objects of template packs that were written.
     pub packs: Result<usize, ReadError>,
+    /// Whether states and channels are those of the source.
+    pub marks: Result<(), CommitError>,
     /// Whether the run was stopped before its end.
     pub interrupted: bool,
     /// How long it took.
@@ -68,12 +71,20 @@ pub(crate) struct Progress {
 impl Outcome {
     /// Whether the target has all that it was to get.
     pub fn is_complete(&self) -> bool {
-        self.failed == 0 && !self.interrupted && self.packs.is_ok()
+        self.failed == 0 && !self.interrupted && self.packs.is_ok() && self.marks.is_ok()
     }
 
     /// Whether every failure is among `failures`.
     pub fn knows_failures(&self) -> bool {
         self.failures.len() == self.failed
+    }
+
+    /// What went wrong beside releases, for people.
+    pub fn problem(&self) -> Option<String> {
+        let marks = self.marks.as_ref().err();
+        let marks = marks.map(|error| format!("states and channels: {}", Chain(error)));
+        let packs = self.packs.as_ref().err();
+        marks.or_else(|| packs.map(|error| format!("template packs: {}", Chain(error))))
     }
 
     /// The outcome as JSON.
@@ -91,6 +102,8 @@ impl Outcome {
             seconds: f64,
             interrupted: bool,
             failures: &'a [Failure],
+            #[serde(skip_serializing_if = "Option::is_none")]
+            problem: Option<String>,
         }
         serde_json::json!(Report {
             target,
@@ -103,6 +116,7 @@ impl Outcome {
             seconds: self.elapsed.as_secs_f64(),
             interrupted: self.interrupted,
             failures: &self.failures,
+            problem: self.problem(),
         })
     }
 }
@@ -179,6 +193,7 @@ impl Progress {
                 .unwrap_or_else(PoisonError::into_inner),
             failed,
             packs: Ok(0),
+            marks: Ok(()),
             interrupted: is_stopped && visible + failed < self.planned,
             elapsed: self.begun.elapsed(),
         }

@@ -9,7 +9,7 @@ use std::{
     time::Duration,
 };
 
-use ochre_model::{Clock, ComponentId};
+use ochre_model::{Clock, ComponentId, ComponentName};
 use reqwest::{Client, header::CONTENT_TYPE, redirect::Policy};
 use ring::hmac;
 use serde::{Deserialize, Serialize};
@@ -108,11 +108,20 @@ impl Purge {
     /// Has the keys of releases purged. Never waits; a full queue becomes one message that asks
     /// for everything.
     pub fn changed(&self, ids: &[ComponentId]) {
+        self.add(
+            ids.iter()
+                .flat_map(|id| [id.name.to_string(), id.to_string()]),
+        );
+    }
+
+    /// Has the keys of components purged, as [`Purge::changed`].
+    pub fn changed_names(&self, names: &BTreeSet<ComponentName>) {
+        self.add(names.iter().map(ToString::to_string));
+    }
+
+    fn add(&self, keys: impl Iterator<Item = String>) {
         let mut waiting = self.waiting();
-        for id in ids {
-            waiting.add(id.name.to_string());
-            waiting.add(id.to_string());
-        }
+        keys.for_each(|key| waiting.add(key));
         if waiting.order.len() > self.settings.queue {
             *waiting = Waiting {
                 all: true,

@@ -4,7 +4,7 @@
 //! written. A mirror writes what the publisher wrote, in the same order: nobody sees a release in
 //! the target before all of it is there.
 
-use std::sync::Arc;
+use std::{collections::BTreeSet, sync::Arc};
 
 use bytes::Bytes;
 use futures::{
@@ -13,12 +13,13 @@ use futures::{
     stream::{self, BoxStream},
 };
 use object_store::PutMode;
-use ochre_model::ComponentId;
+use ochre_model::{ComponentId, ComponentName};
 use tracing::instrument;
 
 use crate::{
-    catalog::VersionSummary,
+    catalog::{CatalogSnapshot, VersionSummary},
     commit::CommitError,
+    index::{IndexChange, IndexEdit},
     key::{PACKAGE_JSON, StoreKey, is_private},
     reconcile::release_of,
     release::{OBJECT_MAX, ReleaseArchive},
@@ -215,6 +216,66 @@ impl ComponentStore {
         self.inner.index.add(copies).await?;
         self.inner.reserve_names(&ids).await;
         Ok(())
+    }
+
+    /// Takes over the states and channels of components from the source of this replica: of those
+    /// in `names`, or of all. A channel that points to a release in `lacking` stays where it is.
+    ///
+    /// Gives how many there are. Taking them over again, or in another order, does no harm.
+    ///
+    /// # Errors
+    ///
+    /// [`CommitError`].
+    pub async fn copy_marks(
+        &self,
+        source: &CatalogSnapshot,
+        names: Option<&BTreeSet<ComponentName>>,
+        lacking: &BTreeSet<ComponentId>,
+    ) -> Result<usize, CommitError> {
+        let mut facts = Vec::new();
+        for (name, component) in source.iter().filter(|(_, component)| component.is_marked()) {
+            if names.is_some_and(|names| !names.contains(name)) {
+                continue;
+            }
+            for (version, details) in component.iter() {
+                if let Some(status) = &details.status {
+                    let id = ComponentId {
+                        name: name.clone(),
+                        version: version.clone(),
+                    };
+                    let status = Arc::clone(status);
+                    facts.push(IndexChange::State { id, status });
+                }
+            }
+            for (channel, state) in component.known_channels() {
+                let past = state.earlier().iter().rev();
+                let past = past.map(|target| (Some(target.version.clone()), target.at));
+                let moves = past.chain([(state.version().cloned(), state.at())]);
+                facts.extend(moves.map(|(version, at)| IndexChange::Channel {
+                    name: name.clone(),
+                    channel: channel.clone(),
+                    version,
+                    at,
+                }));
+            }
+        }
+        facts.retain(|fact| match fact {
+            IndexChange::Channel {
+                name,
+                version: Some(version),
+                ..
+            } => !lacking.contains(&ComponentId {
+                name: name.clone(),
+                version: version.clone(),
+            }),
+            _ => true,
+        });
+        let count = facts.len();
+        if count > 0 {
+            let edits = facts.into_iter().map(IndexEdit::Fact);
+            self.inner.index.edit(edits.collect()).await?;
+        }
+        Ok(count)
     }
 
     /// Lists the releases whose `package.json` lies in the store, in the order of the store.
