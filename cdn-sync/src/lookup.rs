@@ -72,7 +72,8 @@ impl Lookup {
     ///
     /// [`LookupError`]; a store that fails is never a "no".
     pub async fn find(&self, id: &ComponentId) -> Result<bool, LookupError> {
-        if self.0.watch.catalog().load().contains(id) {
+        let is_listed = self.0.watch.catalog().load().contains(id);
+        if is_listed || self.0.store.is_known_at_origin(id) {
             return Ok(true);
         }
         let (answer, result) = oneshot::channel();
@@ -97,19 +98,22 @@ impl Lookup {
     /// Looks the version up as long as anybody waits for it.
     async fn run(&self, id: ComponentId, _permit: OwnedSemaphorePermit) {
         while let Some(waiters) = self.next_waiters(&id) {
-            let answer = match self.0.store.find_version(&id).await {
-                Ok(Some(summary)) => {
-                    self.0.watch.insert(&id, &summary);
-                    Ok(true)
-                }
-                Ok(None) => Ok(false),
-                Err(error) => Err(LookupError::Unavailable(error)),
-            };
+            let answer = self.look(&id).await.map_err(LookupError::Unavailable);
             for waiter in waiters {
                 // A request that has gone needs no answer.
                 let _ = waiter.send(answer.clone());
             }
         }
+    }
+
+    /// Asks the store, then its origin. What only the origin has is no part of the catalog: ranges
+    /// go on meaning what is here.
+    async fn look(&self, id: &ComponentId) -> Result<bool, ReadError> {
+        if let Some(summary) = self.0.store.find_version(id).await? {
+            self.0.watch.insert(id, &summary);
+            return Ok(true);
+        }
+        self.0.store.find_at_origin(id).await
     }
 
     /// Those who wait now; without any the key goes.

@@ -169,6 +169,11 @@ impl TargetSettings {
             ));
         }
         let storage = &self.storage;
+        if storage.read_only {
+            problems.push(format!(
+                "targets.{name}.storage.read_only = true: a target is written; leave it out"
+            ));
+        }
         if self.kind == TargetKind::Replica && storage.public_access == PublicAccess::Acl {
             problems.push(format!(
                 "targets.{name}.storage.public_access = \"acl\": a replica is private; leave it out"

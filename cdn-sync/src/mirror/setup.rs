@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use ochre_model::{Clock, SystemClock};
-use ochre_store::{Catalog, CatalogSnapshot, ComponentStore, OpenError, ProbeError};
+use ochre_store::{Catalog, CatalogSnapshot, ComponentStore, OpenError, ProbeError, StoreSettings};
 
 use super::{
     Mirror, MirrorMetrics, MirrorParts, MirrorSettings, Purge, TargetKind, TargetSettings,
@@ -82,9 +82,12 @@ impl Setup {
                 source: Box::new(source),
             })
         };
-        let source = open("source", &settings.source)?;
         // A mirror only reads its source: nothing is repaired, adopted or listed there.
-        source.hold_writes();
+        let reading = StoreSettings {
+            read_only: true,
+            ..settings.source.clone()
+        };
+        let source = open("source", &reading)?;
         let purge = Purge::new(&settings.purge, Arc::clone(&clock), Arc::clone(&metrics))?;
         let wanted = |(name, _): &(&String, &TargetSettings)| only.is_none_or(|only| only == *name);
         let mut mirrors = Vec::new();

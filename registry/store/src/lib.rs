@@ -28,6 +28,7 @@ mod manifest;
 mod mirror;
 mod objects;
 mod open;
+mod origin;
 mod pending;
 mod poll;
 mod probe;

@@ -54,7 +54,9 @@ pub(crate) struct Objects {
     pub(crate) lock_timeout: Duration,
     /// Whether every put tells the [`Audience`] of its object.
     pub(crate) tells_audience: bool,
-    /// Whether writes are refused; one for all who work with the store.
+    /// Whether nothing is ever written.
+    pub(crate) read_only: bool,
+    /// Whether writes are refused for now; one for all who work with the store.
     hold: Arc<AtomicBool>,
 }
 
@@ -62,6 +64,11 @@ pub(crate) struct Objects {
 #[derive(Debug, thiserror::Error)]
 #[error("writes are held until the store passes its self-test")]
 struct Held;
+
+/// The store is never written.
+#[derive(Debug, thiserror::Error)]
+#[error("store is opened to be read only: see storage.read_only")]
+struct ReadOnly;
 
 /// A failed read of an object.
 #[derive(Debug, thiserror::Error)]
@@ -101,6 +108,7 @@ impl Objects {
             medium,
             lock_timeout,
             tells_audience: false,
+            read_only: false,
             hold: Arc::default(),
         }
     }
@@ -112,10 +120,10 @@ impl Objects {
 
     /// Whether writes are refused.
     pub(crate) fn is_held(&self) -> bool {
-        self.hold.load(Ordering::SeqCst)
+        self.read_only || self.hold.load(Ordering::SeqCst)
     }
 
-    /// The same objects, written whether others are held or not.
+    /// The same objects, written whether others are held or not, unless nothing may be written.
     pub(crate) fn unheld(&self) -> Self {
         Self {
             hold: Arc::default(),
@@ -125,6 +133,11 @@ impl Objects {
 
     /// The error of a write while writes are refused.
     pub(crate) fn check_hold(&self) -> Result<(), Error> {
+        if self.read_only {
+            return Err(Error::NotSupported {
+                source: Box::new(ReadOnly),
+            });
+        }
         if self.is_held() {
             return Err(Error::NotSupported {
                 source: Box::new(Held),

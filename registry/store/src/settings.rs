@@ -13,6 +13,7 @@ pub use gcs::GcsSettings;
 /// The `[storage]` section.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a switch of its own")]
 pub struct StoreSettings {
     /// Where objects lie: `folder`, `memory`, `s3`, `gcs` or `azure`. Default `folder`.
     pub backend: Backend,
@@ -47,6 +48,9 @@ pub struct StoreSettings {
     pub allow_http: bool,
     /// Whether the bucket is part of the host name instead of the path. Default false.
     pub virtual_hosted_style: bool,
+    /// Whether nothing is ever written: for a node that serves from a replica, with credentials that
+    /// can only read. Publishing is refused. Default false.
+    pub read_only: bool,
     /// Bound of one HTTP request to the store. Default `10s`.
     #[serde(with = "humantime_serde")]
     pub request_timeout: Duration,
@@ -124,6 +128,7 @@ impl Default for StoreSettings {
             secret_access_key: None,
             allow_http: false,
             virtual_hosted_style: false,
+            read_only: false,
             request_timeout: Duration::from_secs(10),
             retry_timeout: Duration::from_secs(20),
             answer_timeout: Duration::from_secs(4),

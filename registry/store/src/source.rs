@@ -83,6 +83,16 @@ impl ComponentStore {
     /// neither the files nor their backup are what was published; [`ReadError::Unavailable`].
     #[instrument(skip_all, fields(component.name = %id.name, component.version = %id.version))]
     pub async fn read_release(&self, id: &ComponentId) -> Result<ReleaseFiles, ReadError> {
+        let local = self.read_local_release(id).await;
+        match (local, &self.origin) {
+            (Err(ReadError::NotFound(_)), Some(origin)) => {
+                origin.ask(|store| store.read_local_release(id)).await
+            }
+            (local, _) => local,
+        }
+    }
+
+    async fn read_local_release(&self, id: &ComponentId) -> Result<ReleaseFiles, ReadError> {
         let release = self.inner.release(id).await?;
         let manifest = PackageJson::parse_stored(release.package.as_bytes()).map_err(|error| {
             ReadError::Malformed {
@@ -116,7 +126,27 @@ impl ComponentStore {
         if is_private(path) {
             return Err(missing());
         }
+        let release = match (self.inner.release(id).await, &self.origin) {
+            (Err(ReadError::NotFound(_)), Some(origin)) => {
+                return origin.ask(|store| store.read_local_file(id, path)).await;
+            }
+            (release, _) => release?,
+        };
+        self.file_of(&release, id, path).await
+    }
+
+    async fn read_local_file(&self, id: &ComponentId, path: &str) -> Result<Bytes, ReadError> {
         let release = self.inner.release(id).await?;
+        self.file_of(&release, id, path).await
+    }
+
+    async fn file_of(
+        &self,
+        release: &Release,
+        id: &ComponentId,
+        path: &str,
+    ) -> Result<Bytes, ReadError> {
+        let missing = || ReadError::NotFound(format!("{id}/{path}"));
         if path == PACKAGE_JSON {
             return Ok(release.package.clone().into());
         }

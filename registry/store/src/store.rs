@@ -24,6 +24,7 @@ use crate::{
     manifest::Exporter,
     objects::{Medium, Objects},
     open::{OpenError, open_objects},
+    origin::Origin,
     release::Release,
     settings::StoreSettings,
 };
@@ -39,6 +40,8 @@ const HEADERS_AGE: Duration = Duration::from_mins(10);
 pub struct ComponentStore {
     pub(crate) inner: Arc<Inner>,
     committer: Committer,
+    /// Where exact versions are looked for that this store does not have.
+    pub(crate) origin: Option<Arc<Origin>>,
 }
 
 /// What every part of the store works with.
@@ -108,6 +111,7 @@ impl ComponentStore {
         };
         let mut objects = Objects::new(objects, medium, settings.lock_timeout);
         objects.tells_audience = settings.tells_audience();
+        objects.read_only = settings.read_only;
         let layout = Layout::new(&settings.components_dir);
         let index_object = SwapObject::own(
             objects.clone(),
@@ -151,7 +155,11 @@ impl ComponentStore {
             owed: AtomicBool::new(false),
         });
         let committer = Committer::new(Arc::clone(&inner));
-        Ok(Self { inner, committer })
+        Ok(Self {
+            inner,
+            committer,
+            origin: None,
+        })
     }
 
     /// OC's word for the kind of store, as [`Medium::kind`] gives it.
@@ -170,6 +178,11 @@ impl ComponentStore {
     /// asks for a rebuild.
     pub fn hold_writes(&self) {
         self.inner.objects.set_hold(true);
+    }
+
+    /// Whether nothing is ever written.
+    pub fn is_read_only(&self) -> bool {
+        self.inner.objects.read_only
     }
 
     /// Allows writes again.
