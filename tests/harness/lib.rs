@@ -51,7 +51,6 @@ pub use process::Process;
 pub use raw::RawConnection;
 pub use redis::RedisServer;
 pub use registry::{TestRegistry, TestStore, cli_binary, free_port, put_request, registry_binary};
-pub use registry::{TestRegistry, TestStore, cli_binary, free_port, registry_binary};
 pub use s3::S3Server;
 pub use tar::EntryType;
 pub use tools::Tools;
