@@ -1,5 +1,7 @@
 //! A rendering as HTTP: body, status, headers, cookies, caching.
 
+pub(crate) mod deprecation;
+
 use std::time::Duration;
 
 use actix_web::{
@@ -158,10 +160,14 @@ pub(crate) fn respond(
         Rendering::Foreign(foreign) => (foreign.status, &foreign.headers[..], &foreign.cookies[..]),
         Rendering::Failure(failure) => (failure.status(), &[][..], failure.cookies()),
     };
-    let component_headers = match component_headers(headers, cookies, clock) {
+    let mut component_headers = match component_headers(headers, cookies, clock) {
         Ok(component_headers) => component_headers,
         Err(text) => return render_error(&label(&rendering), &text),
     };
+    deprecation::add(
+        &mut component_headers,
+        deprecation::of(&rendering, base_url),
+    );
     let body = body(&rendering, base_url);
     if let Rendering::Failure(failure) = &rendering {
         return failed(status, body, component_headers, failure.retry_after());

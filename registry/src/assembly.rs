@@ -18,6 +18,7 @@ use crate::{
     events::Events,
     externals::Externals,
     fallback::Fallback,
+    lifecycle::Lifecycle,
     metrics::Metrics,
     oc_client::{OcClient, OcClientError},
     packs::Packs,
@@ -43,6 +44,7 @@ pub(crate) struct Parts {
     pub(crate) own: Arc<OcClient>,
     pub(crate) renderer: Arc<Renderer>,
     pub(crate) publisher: Arc<Publisher>,
+    pub(crate) lifecycle: Arc<Lifecycle>,
     pub(crate) assets: Arc<Assets>,
     pub(crate) externals: Arc<Externals>,
     pub(crate) packs: Arc<Packs>,
@@ -116,6 +118,7 @@ pub(crate) fn assemble(ground: Ground<'_>) -> Result<Parts, AssemblyError> {
         readiness: Arc::new(ground.readiness()),
         events: Arc::new(ground.events()),
         wakeup: Arc::new(ground.replica.wakeup.clone()),
+        lifecycle: Arc::new(ground.lifecycle()),
         authenticator: Arc::new(Authenticator::new(&ground.settings.auth)),
         externals: Arc::new(Externals::new(Arc::clone(&packs))),
         store: ground.store,
@@ -226,6 +229,14 @@ impl Ground<'_> {
             gate: Arc::clone(&self.gate),
         };
         Ok(Publisher::new(parts, self.settings.publish.clone()))
+    }
+
+    fn lifecycle(&self) -> Lifecycle {
+        Lifecycle::new(
+            (self.store.clone(), self.replica.watch.clone()),
+            Arc::clone(&self.gate),
+            self.settings.publish.queue_timeout,
+        )
     }
 
     fn discovery(&self, releases: &Arc<Releases>, renderer: &Arc<Renderer>) -> Discovery {

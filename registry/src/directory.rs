@@ -134,7 +134,7 @@ impl Directory {
         let descriptions = self.descriptions.read();
         let descriptions = descriptions.unwrap_or_else(PoisonError::into_inner);
         let newest = snapshot.iter().filter_map(|(name, component)| {
-            let version = ochre_model::resolve(component.versions(), "")?;
+            let version = component.resolve("")?;
             let known = descriptions.get(name).map(|(version, _)| version);
             (known != Some(version)).then(|| ComponentId {
                 name: name.clone(),

@@ -5,14 +5,14 @@ use std::sync::Arc;
 use futures::{StreamExt, stream};
 use ochre_cdn_sync::Watch;
 use ochre_engine::node::Dependency;
-use ochre_model::{ComponentId, ComponentName};
+use ochre_model::{ComponentId, ComponentName, ReleaseState};
 use serde_json::{Map, Value, json};
 use time::{OffsetDateTime, macros::format_description};
 
 use crate::{
     fallback::Fallback,
     release::{Release, Releases},
-    render::{RenderFailure, Renderer},
+    render::{RenderFailure, Renderer, Resolved},
     settings::DiscoverySettings,
 };
 
@@ -125,22 +125,29 @@ impl Discovery {
     ///
     /// As for rendering; [`RenderFailure::error`] is OC's whole answer.
     pub async fn info(&self, name: &str, requested: &str) -> Result<Value, RenderFailure> {
-        let release = self.renderer.resolve(name, requested).await?;
+        let Resolved { release, status } = self.renderer.resolve(name, requested).await?;
         let mut info = release.manifest.raw().clone();
+        if let (Some(status), Some(oc)) =
+            (status, info.get_mut("oc").and_then(Value::as_object_mut))
+        {
+            match status.state {
+                ReleaseState::Active => drop(oc.shift_remove("state")),
+                state => drop(oc.insert("state".into(), json!(state))),
+            }
+        }
         info.insert("allVersions".into(), self.all_versions(&release));
         info.insert("requestVersion".into(), Value::String(requested.to_owned()));
         Ok(Value::Object(info))
     }
 
+    /// What a client may choose from: yanked versions are left out.
     fn all_versions(&self, release: &Release) -> Value {
         let catalog = self.renderer.published();
         let component = catalog.get(release.id.name.as_str());
-        let versions = component
-            .map(|component| component.versions())
-            .unwrap_or_default();
+        let versions = component.into_iter().flat_map(|component| component.iter());
         versions
-            .iter()
-            .map(|version| Value::String(version.to_string()))
+            .filter(|(_, details)| !details.is_yanked())
+            .map(|(version, _)| Value::String(version.to_string()))
             .collect()
     }
 
@@ -183,8 +190,8 @@ impl Discovery {
             .filter(|name| self.renderer.serves(name.as_str()))
             .filter_map(|name| {
                 let component = catalog.get(name.as_str())?;
-                let version = ochre_model::resolve(component.versions(), "")?;
-                let own = component.details(version)?.state.as_deref();
+                let version = component.resolve("")?;
+                let own = component.details(version)?.state();
                 let is_listed = (self.settings.lists_experimental() || own != Some("experimental"))
                     && state.is_none_or(|state| own == Some(state));
                 is_listed.then(|| ComponentId {

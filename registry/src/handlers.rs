@@ -7,6 +7,7 @@ pub(crate) mod component;
 pub(crate) mod discovery;
 pub(crate) mod events;
 pub(crate) mod externals;
+pub(crate) mod lifecycle;
 pub(crate) mod operations;
 pub(crate) mod pages;
 pub(crate) mod publish;

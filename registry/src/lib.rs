@@ -18,6 +18,7 @@ pub mod events;
 pub mod externals;
 pub mod extract;
 pub mod fallback;
+pub mod lifecycle;
 pub mod metrics;
 pub mod middleware;
 pub mod oc_client;

@@ -17,7 +17,7 @@ use std::{
 
 use ochre_cdn_sync::{Lookup, Watch};
 use ochre_engine::driver::{Driver, Limits};
-use ochre_model::{Parameters, Version};
+use ochre_model::{Parameters, ReleaseStatus, Version};
 use ochre_store::CatalogSnapshot;
 use tracing::{Span, field::Empty, instrument};
 
@@ -39,6 +39,7 @@ pub(crate) use failure::{RENDER_ERROR, oc_version_text};
 pub use negotiation::RenderMode;
 pub use nested::Nesting;
 pub use rendering::{Content, Info, Rendering, StreamedModel, Success};
+pub use resolution::Resolved;
 
 /// Renders components.
 #[derive(Debug)]
@@ -121,6 +122,7 @@ pub struct RenderRequest {
 /// A request on its way: what was found out so far.
 struct Prepared {
     release: Arc<Release>,
+    status: Option<Arc<ReleaseStatus>>,
     parameters: Parameters,
     mode: RenderMode,
     href: String,
@@ -195,16 +197,18 @@ impl Renderer {
         request: &RenderRequest,
         mode: &mut &'static str,
     ) -> Result<Rendering, RenderFailure> {
-        let release = match self.resolve(&request.name, &request.version).await {
-            Ok(release) => release,
+        let resolved = match self.resolve(&request.name, &request.version).await {
+            Ok(resolved) => resolved,
             Err(failure) => return self.fall_back(request, failure).await,
         };
+        let release = &resolved.release;
         Span::current().record("component.version", release.id.version.as_str());
         if negotiation::wants_info(&request.caller) {
             return Ok(Rendering::Info(Info {
                 name: request.name.clone(),
                 requested: request.version.clone(),
                 version: release.id.version.to_string(),
+                status: resolved.status,
             }));
         }
         let template_type = &release.template_type;
@@ -212,7 +216,7 @@ impl Renderer {
             // Its pack may have been installed a moment ago.
             self.packs.look_for(template_type).await;
         }
-        let mut prepared = self.prepare(request, release)?;
+        let mut prepared = self.prepare(request, resolved)?;
         if prepared.mode == RenderMode::Rendered {
             let with_view = self.releases.with_view(prepared.release).await;
             prepared.release = with_view.map_err(|error| RenderFailure::no_view(&error))?;
@@ -250,7 +254,7 @@ impl Renderer {
     fn prepare(
         &self,
         request: &RenderRequest,
-        release: Arc<Release>,
+        Resolved { release, status }: Resolved,
     ) -> Result<Prepared, RenderFailure> {
         let oc = release.manifest.oc();
         let plugins = self.releases.plugins();
@@ -293,6 +297,7 @@ impl Renderer {
         );
         Ok(Prepared {
             release,
+            status,
             parameters,
             mode,
             href,

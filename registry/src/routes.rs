@@ -15,8 +15,8 @@ use actix_web::{
 use crate::{
     error::ApiError,
     handlers::{
-        assets, batch, client_files, component, discovery, events, externals, operations, pages,
-        publish,
+        assets, batch, client_files, component, discovery, events, externals, lifecycle,
+        operations, pages, publish,
     },
 };
 
@@ -51,6 +51,7 @@ pub fn configure(config: &mut ServiceConfig, prefix: &str) {
             discovery::history,
         ));
     files(config, base);
+    components(config, base);
     for path in [
         "/{_:(?i)~actions}/{action}/{name}/{version}",
         "/{_:(?i)~actions}/{action}/{name}",
@@ -99,6 +100,29 @@ fn validation(paths: Vec<String>) -> Resource {
         .route(web::head().to(component::get))
         .route(web::put().to(publish::put))
         .route(web::post().to(publish::validate))
+}
+
+/// States of releases, and channels.
+fn components(config: &mut ServiceConfig, base: &str) {
+    let at = |path: &str| {
+        let path = format!("{base}/{{_:(?i)~components}}/{{name}}{path}");
+        vec![format!("{path}/"), path]
+    };
+    config
+        .service(
+            resource(at("/{_k:(?i)channels}/{channel}/{_l:(?i)rollback}"), "POST")
+                .route(web::post().to(lifecycle::roll_back)),
+        )
+        .service(
+            resource(at("/{_k:(?i)channels}/{channel}"), "PUT, DELETE")
+                .route(web::put().to(lifecycle::put_channel))
+                .route(web::delete().to(lifecycle::delete_channel)),
+        )
+        .service(
+            resource(at("/{version}/{_k:(?i)state}"), "PUT")
+                .route(web::put().to(lifecycle::put_state)),
+        )
+        .service(read(at(""), lifecycle::describe));
 }
 
 /// Files: of releases, pages and packs, and the browser client, which stands where a version of

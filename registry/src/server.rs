@@ -145,6 +145,7 @@ impl Shared {
             .app_data(web::Data::from(parts.own))
             .app_data(web::Data::from(parts.renderer))
             .app_data(web::Data::from(parts.publisher))
+            .app_data(web::Data::from(parts.lifecycle))
             .app_data(web::Data::from(parts.assets))
             .app_data(web::Data::from(parts.externals))
             .app_data(web::Data::from(parts.discovery))

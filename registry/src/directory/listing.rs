@@ -115,7 +115,7 @@ impl Listing {
             .history
             .sort_unstable_by_key(|item| std::cmp::Reverse(*item));
         let entries = &listing.entries;
-        listing.states = facets(entries.iter().filter_map(|e| e.summary.state.as_deref()));
+        listing.states = facets(entries.iter().filter_map(|e| e.summary.state()));
         let descriptions = || entries.iter().map(|entry| &*entry.description);
         listing.templates = facets(descriptions().filter_map(|d| d.template_type.as_deref()));
         listing.authors = facets(descriptions().filter_map(|d| d.author.as_deref()));
@@ -178,7 +178,7 @@ impl Entry {
         component: &ComponentVersions,
         describe: impl Fn(&ComponentName) -> Option<Arc<Description>>,
     ) -> Option<Self> {
-        let version = ochre_model::resolve(component.versions(), "")?;
+        let version = component.resolve("")?;
         let description = describe(name).unwrap_or_default();
         let key = name.as_str().to_lowercase();
         let mut text = key.clone();
@@ -202,12 +202,12 @@ impl Entry {
     }
 
     fn is(&self, state: &str) -> bool {
-        self.summary.state.as_deref() == Some(state)
+        self.summary.state() == Some(state)
     }
 
     fn passes(&self, filter: &Filter) -> bool {
         let fits = |wanted: &str, own: Option<&str>| wanted.is_empty() || own == Some(wanted);
-        fits(&filter.state, self.summary.state.as_deref())
+        fits(&filter.state, self.summary.state())
             && fits(&filter.template, self.description.template_type.as_deref())
             && fits(&filter.author, self.description.author.as_deref())
     }

@@ -10,7 +10,7 @@ use serde_json::{Map, Value, json};
 use tokio::time::Instant;
 
 use crate::{
-    answer,
+    answer::{self, deprecation},
     body::{self, BodyLimits},
     error::ApiError,
     extract::Caller,
@@ -146,7 +146,8 @@ fn respond(
             Rendering::Info(_) => (&[][..], &[][..]),
         };
         match answer::component_headers(headers, cookies, clock) {
-            Ok(headers) => {
+            Ok(mut headers) => {
+                deprecation::add(&mut headers, deprecation::of(rendering, base_url));
                 answer::add_headers(response.headers_mut(), headers);
             }
             Err(text) => return answer::render_error(&answer::label(rendering), &text),
@@ -191,13 +192,14 @@ fn entry_body(entry: &Entry, rendering: Option<&Rendering>, base_url: &str) -> B
         }
         Rendering::Foreign(foreign) => {
             object.member("status", &foreign.status);
-            add_headers(&mut object, &foreign.headers);
+            add_headers(&mut object, &foreign.headers, Vec::new());
             object.raw_member("response", &response);
             add_cookies(&mut object, &foreign.cookies);
         }
         Rendering::Success(success) => {
             object.member("status", &200);
-            add_headers(&mut object, &success.headers);
+            let told = deprecation::of(rendering, base_url);
+            add_headers(&mut object, &success.headers, told);
             object.raw_member("response", &response);
             add_cookies(&mut object, &success.cookies);
         }
@@ -205,10 +207,18 @@ fn entry_body(entry: &Entry, rendering: Option<&Rendering>, base_url: &str) -> B
     object.finish()
 }
 
-fn add_headers(object: &mut JsonObject, headers: &[(String, String)]) {
-    let headers: Map<String, Value> = headers
-        .iter()
-        .map(|(name, value)| (name.clone(), Value::String(value.clone())))
+/// Adds the headers of a component, and below them what the registry tells.
+fn add_headers(
+    object: &mut JsonObject,
+    headers: &[(String, String)],
+    told: Vec<(&'static str, String)>,
+) {
+    let told = told
+        .into_iter()
+        .map(|(name, value)| (name.to_owned(), value));
+    let headers: Map<String, Value> = told
+        .chain(headers.iter().cloned())
+        .map(|(name, value)| (name, Value::String(value)))
         .collect();
     object.member("headers", &headers);
 }

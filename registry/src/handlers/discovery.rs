@@ -203,7 +203,7 @@ fn json_answer(request: &HttpRequest, value: &Value) -> HttpResponse {
 }
 
 /// What OC means to answer when discovery is off (it sets the status and never sends it).
-pub(super) fn switched_off() -> HttpResponse {
+pub(crate) fn switched_off() -> HttpResponse {
     HttpResponse::Unauthorized()
         .insert_header((actix_web::http::header::CACHE_CONTROL, "no-store"))
         .finish()

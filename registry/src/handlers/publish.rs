@@ -145,7 +145,7 @@ fn failed(failure: &PublishFailure) -> HttpResponse {
 }
 
 /// OC's answer to whoever may not publish.
-fn unauthorized() -> HttpResponse {
+pub(crate) fn unauthorized() -> HttpResponse {
     let mut response = HttpResponse::Unauthorized()
         .insert_header((WWW_AUTHENTICATE, CHALLENGE))
         .body(UNAUTHORIZED);

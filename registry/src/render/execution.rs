@@ -194,6 +194,7 @@ fn envelope(request: &RenderRequest, prepared: &Prepared) -> Bytes {
 fn success(request: &RenderRequest, prepared: Prepared, content: Content) -> Success {
     Success {
         release: prepared.release,
+        status: prepared.status,
         requested: request.version.clone(),
         href: (!request.omit_href).then_some(prepared.href),
         content,

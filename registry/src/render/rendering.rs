@@ -4,6 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use ochre_engine::{driver::Cookie, stream::ModelStream};
+use ochre_model::ReleaseStatus;
 use tokio::sync::OwnedSemaphorePermit;
 
 use super::RenderFailure;
@@ -31,6 +32,8 @@ pub struct Info {
     pub requested: String,
     /// Resolved version.
     pub version: String,
+    /// The state that the release was given.
+    pub status: Option<Arc<ReleaseStatus>>,
 }
 
 /// A component's answer.
@@ -38,6 +41,8 @@ pub struct Info {
 pub struct Success {
     /// The release that answered.
     pub release: Arc<Release>,
+    /// The state that it was given.
+    pub status: Option<Arc<ReleaseStatus>>,
     /// Requested version.
     pub requested: String,
     /// `href`, unless it was not wanted.

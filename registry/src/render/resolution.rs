@@ -3,12 +3,27 @@
 use std::sync::Arc;
 
 use ochre_cdn_sync::LookupError;
-use ochre_model::{ComponentId, ComponentName, Version};
+use ochre_model::{ComponentId, ComponentName, ReleaseStatus, Version};
 use ochre_store::CatalogSnapshot;
 use tokio::time::timeout;
 
 use super::{RenderFailure, Renderer};
 use crate::{oc_client, release::Release};
+
+/// The release that a request means.
+#[derive(Clone, Debug)]
+pub struct Resolved {
+    /// The release.
+    pub release: Arc<Release>,
+    /// The state that was set after it was published.
+    pub status: Option<Arc<ReleaseStatus>>,
+}
+
+/// A release in the catalog.
+struct Listed {
+    id: ComponentId,
+    status: Option<Arc<ReleaseStatus>>,
+}
 
 impl Renderer {
     /// The release that a request means.
@@ -16,17 +31,14 @@ impl Renderer {
     /// # Errors
     ///
     /// [`RenderFailure`]: not found, or not to be had now.
-    pub async fn resolve(
-        &self,
-        name: &str,
-        requested: &str,
-    ) -> Result<Arc<Release>, RenderFailure> {
-        let id = self.resolve_id(name, requested).await?;
+    pub async fn resolve(&self, name: &str, requested: &str) -> Result<Resolved, RenderFailure> {
+        let Listed { id, status } = self.resolve_id(name, requested).await?;
         let loaded = self.releases.get(&id).await;
-        loaded.map_err(|error| RenderFailure::unreadable(&error))
+        let release = loaded.map_err(|error| RenderFailure::unreadable(&error))?;
+        Ok(Resolved { release, status })
     }
 
-    async fn resolve_id(&self, name: &str, requested: &str) -> Result<ComponentId, RenderFailure> {
+    async fn resolve_id(&self, name: &str, requested: &str) -> Result<Listed, RenderFailure> {
         let kind = self.options.store_kind;
         let Ok(name) = name.parse::<ComponentName>() else {
             return Err(RenderFailure::unknown_component(name, kind));
@@ -41,8 +53,8 @@ impl Renderer {
             find(&catalog, &name, requested)
         };
         drop(catalog);
-        if let Some(id) = found {
-            return Ok(id);
+        if let Some(listed) = found {
+            return Ok(listed);
         }
         // Another node may have published it a moment ago: ask the store before saying 404.
         if let Ok(version) = requested.parse::<Version>() {
@@ -55,7 +67,7 @@ impl Renderer {
                 Ok(Ok(found)) => {
                     self.releases.outage().succeeded();
                     if found {
-                        return Ok(id);
+                        return Ok(Listed { id, status: None });
                     }
                 }
                 Ok(Err(LookupError::Busy)) => return Err(RenderFailure::store_unavailable()),
@@ -83,11 +95,15 @@ impl Renderer {
     }
 }
 
-fn find(catalog: &CatalogSnapshot, name: &ComponentName, requested: &str) -> Option<ComponentId> {
+fn find(catalog: &CatalogSnapshot, name: &ComponentName, requested: &str) -> Option<Listed> {
     let versions = catalog.get(name.as_str())?;
-    let version = ochre_model::resolve(versions.versions(), requested)?;
-    Some(ComponentId {
-        name: name.clone(),
-        version: version.clone(),
+    let version = versions.resolve(requested)?;
+    let details = versions.details(version);
+    Some(Listed {
+        id: ComponentId {
+            name: name.clone(),
+            version: version.clone(),
+        },
+        status: details.and_then(|details| details.status.clone()),
     })
 }

@@ -271,7 +271,7 @@ fn version_rows<'a>(subject: &'a Subject, root: &str) -> Vec<VersionRow<'a>> {
 
 /// The newest version, where the release is another.
 fn newest<'a>(subject: &'a Subject, root: &str) -> Option<VersionRow<'a>> {
-    let version = ochre_model::resolve(subject.versions().versions(), "")?;
+    let version = subject.versions().resolve("")?;
     let summary = subject.versions().details(version)?;
     let is_other = version != subject.version();
     is_other.then(|| version_row(subject, (version, summary), root))
@@ -286,7 +286,7 @@ fn version_row<'a>(
         version: version.as_str(),
         href: info_path(root, subject.name(), version.as_str()),
         date: format::day(summary.publish_date),
-        state: summary.state.as_deref().unwrap_or_default(),
+        state: summary.state().unwrap_or_default(),
         is_current: version == subject.version(),
     }
 }

@@ -252,7 +252,7 @@ impl<'a> Row<'a> {
         let description = &entry.description;
         Self {
             href: info_path(root, entry.name.as_str(), entry.version.as_str()),
-            state: entry.summary.state.as_deref().unwrap_or_default(),
+            state: entry.summary.state().unwrap_or_default(),
             author: description.author.as_deref().unwrap_or_default(),
             description: description.description.as_deref().unwrap_or_default(),
             template: short_type(description.template_type.as_deref().unwrap_or_default()),
@@ -342,7 +342,7 @@ fn releases<'a>(items: impl Iterator<Item = HistoryItem<'a>>, root: &str) -> Vec
         date: format::day(item.summary.publish_date),
         clock: format::clock(item.summary.publish_date).unwrap_or_default(),
         size: item.summary.template_size.map(format::size),
-        state: item.summary.state.as_deref().unwrap_or_default(),
+        state: item.summary.state().unwrap_or_default(),
     });
     rows.collect()
 }

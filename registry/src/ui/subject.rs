@@ -32,7 +32,7 @@ impl Ui {
     ///
     /// As [`crate::render::Renderer::resolve`].
     pub async fn find(&self, name: &str, requested: &str) -> Result<Subject, RenderFailure> {
-        let release = self.renderer.resolve(name, requested).await?;
+        let release = self.renderer.resolve(name, requested).await?.release;
         let catalog = self.renderer.published();
         let versions = catalog.get(release.id.name.as_str()).map(Arc::clone);
         Ok(Subject {
