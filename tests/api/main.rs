@@ -11,6 +11,7 @@ mod consume;
 mod credentials;
 mod discovery;
 mod fallback;
+mod lifecycle;
 mod node;
 mod operation;
 mod options;
