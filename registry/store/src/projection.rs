@@ -5,7 +5,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use futures::{FutureExt as _, StreamExt as _, TryStreamExt as _, future::BoxFuture, stream};
 use object_store::{Error, PutMode};
-use ochre_model::ComponentId;
+use ochre_model::{ComponentId, PackageJson};
 
 use crate::{
     key::{PACKAGE_JSON, StoreKey},
@@ -156,11 +156,29 @@ impl Inner {
             .buffer_unordered(self.concurrency)
             .try_collect()
             .await?;
+        if lacks_named_file(&package, &files) {
+            return Err(malformed(
+                "release lacks a file that its package.json names",
+            ));
+        }
         let owned = id.clone();
         tokio::task::spawn_blocking(move || ReleaseArchive::new(&owned, package, None, files))
             .await
             .map_err(|error| ReadError::Unavailable(Arc::new(error)))
     }
+}
+
+/// Whether the view or the provider is missing. A listing that lags would make a release without
+/// them, for ever.
+fn lacks_named_file(package: &str, files: &[(String, Bytes)]) -> bool {
+    let Ok(package) = PackageJson::parse_stored(package.as_bytes()) else {
+        return false;
+    };
+    let named = &package.oc().files;
+    let provider = named.data_provider.as_ref().map(|file| &file.src);
+    std::iter::once(&named.template.src)
+        .chain(provider)
+        .any(|src| !files.iter().any(|(path, _)| path == src))
 }
 
 /// A file that a listing names and the store does not have: taken over without it, the release
