@@ -1,0 +1,238 @@
+//! The shipped code, driven through the orders in which the calls of several processes can reach
+//! one store.
+//!
+//! Every process is a [`ochre_store::ComponentStore`] of its own over a store that holds each call
+//! back ([`gate`]) until it is its turn ([`run`]). [`explore`] chooses the turns, one order after
+//! another; [`laws`] says what must be true after every call and at the end. A broken law prints
+//! the schedule, which [`explore::replay`] runs again.
+#![expect(clippy::print_stdout, reason = "how much was tried is the result")]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "it is a test")]
+
+mod actors;
+mod content_tags;
+mod explore;
+mod gate;
+mod laws;
+mod run;
+
+use actors::{Actor, NodeList};
+use explore::{Contended, Tried};
+use gate::Fate;
+use ochre_store::ReconcileScope;
+use run::{Fault, Scenario, Stage};
+
+/// What goes wrong with a call; none is the end of its process.
+const FAULTS: [Option<Fate>; 8] = [
+    None,
+    Some(Fate::Fail),
+    Some(Fate::LoseAnswer),
+    Some(Fate::Refuse),
+    Some(Fate::Repeat),
+    Some(Fate::DoLater),
+    Some(Fate::Miss),
+    Some(Fate::ListThePast),
+];
+
+const X: Actor = publisher("1.0.0", "x");
+const Y: Actor = publisher("1.0.0", "y");
+const OTHER: Actor = publisher("1.0.1", "z");
+const PENDING: Actor = Actor::Reconcile(ReconcileScope::Pending);
+const EVERYTHING: Actor = Actor::Reconcile(ReconcileScope::Everything);
+
+const fn publisher(version: &'static str, content: &'static str) -> Actor {
+    Actor::Publish { version, content }
+}
+
+const fn node(version: &'static str, list: NodeList) -> Actor {
+    Actor::Node {
+        version,
+        content: "node",
+        list,
+    }
+}
+
+/// Over a store that holds a version already.
+fn over_a_catalog(actors: &[Actor]) -> Scenario {
+    Scenario {
+        seeded: true,
+        content_tags: false,
+        actors: actors.to_vec(),
+    }
+}
+
+/// Over a store without anything.
+fn over_nothing(actors: &[Actor]) -> Scenario {
+    Scenario {
+        seeded: false,
+        ..over_a_catalog(actors)
+    }
+}
+
+/// Over a store with the same tags for the same content.
+fn over_content_tags(actors: &[Actor]) -> Scenario {
+    Scenario {
+        content_tags: true,
+        ..over_a_catalog(actors)
+    }
+}
+
+fn every_order(scenario: &Scenario) {
+    let begun = std::time::Instant::now();
+    let tried = explore::all_orders(&Stage::new(scenario), Fault::None, usize::MAX);
+    told(scenario, "every order", &tried, begun);
+}
+
+/// One fault, at every call of every process and of every kind.
+fn every_fault(scenario: &Scenario) {
+    let begun = std::time::Instant::now();
+    let stage = Stage::new(scenario);
+    let free = explore::all_orders(&stage, Fault::None, usize::MAX);
+    let mut sum = Tried::default();
+    for actor in 0..scenario.actors.len() {
+        for fate in FAULTS {
+            for call in 0.. {
+                let fault = match fate {
+                    None => Fault::Crash { actor, call },
+                    Some(fate) => Fault::Call { actor, call, fate },
+                };
+                let tried = if is_thorough() {
+                    explore::all_orders(&stage, fault, usize::MAX)
+                } else {
+                    explore::few_switches(&stage, &free.contended, fault, 1)
+                };
+                let struck = tried.struck;
+                sum += tried;
+                if !struck {
+                    break;
+                }
+            }
+        }
+    }
+    told(scenario, "one fault anywhere", &sum, begun);
+}
+
+/// Whether the cases that take long are run as well, and faults in every order.
+fn is_thorough() -> bool {
+    std::env::var_os("OCHRE_INTERLEAVINGS").is_some_and(|value| value == "thorough")
+}
+
+fn told(scenario: &Scenario, what: &str, tried: &Tried, begun: std::time::Instant) {
+    println!(
+        "{what}: {} orders ({} given up) in {:?} of {scenario:?}",
+        tried.orders,
+        tried.repeats,
+        begun.elapsed()
+    );
+}
+
+/// Makes a test of each case.
+macro_rules! cases {
+    ($how:ident { $($name:ident: $scenario:expr;)+ }) => {
+        mod $how {
+            use super::*;
+            $(
+                #[test]
+                fn $name() {
+                    super::$how(&$scenario);
+                }
+            )+
+        }
+    };
+}
+
+cases! { every_order {
+    one_version_is_published_twice: over_a_catalog(&[X, Y]);
+    one_version_is_published_twice_with_one_content: over_a_catalog(&[X, X]);
+    the_first_version_is_published_twice: over_nothing(&[X, Y]);
+    two_versions_are_published: over_a_catalog(&[X, OTHER]);
+    the_first_two_versions_are_published: over_nothing(&[X, OTHER]);
+    two_versions_are_published_and_equal_content_has_equal_tags: over_content_tags(&[X, OTHER]);
+    a_publish_is_reconciled: over_a_catalog(&[X, PENDING]);
+    a_publish_is_polled: over_a_catalog(&[X, Actor::Poll(2)]);
+    a_publish_is_read: over_a_catalog(&[X, Actor::Read { version: "1.0.0" }]);
+    a_node_registry_publishes_too: over_a_catalog(&[X, node("1.0.1", NodeList::Folders)]);
+    a_node_registry_with_an_old_list_publishes_too:
+        over_a_catalog(&[X, node("1.0.1", NodeList::Stale)]);
+    a_node_registry_is_polled:
+        over_a_catalog(&[Actor::Poll(2), node("1.0.1", NodeList::Folders)]);
+    a_node_registry_is_read: over_a_catalog(&[
+        Actor::Read { version: "1.0.1" },
+        node("1.0.1", NodeList::Folders),
+    ]);
+    a_node_registry_publishes_the_same_version:
+        over_a_catalog(&[X, node("1.0.0", NodeList::Folders)]);
+    a_list_that_lost_a_version_again_is_mended_by_polls:
+        over_a_catalog(&[X, Actor::NodeStart, Actor::Poll(1)]);
+} }
+
+cases! { every_fault {
+    one_version_is_published_twice: over_a_catalog(&[X, Y]);
+    two_versions_are_published: over_a_catalog(&[X, OTHER]);
+    a_publish_is_reconciled: over_a_catalog(&[X, PENDING]);
+    a_node_registry_publishes_too: over_a_catalog(&[X, node("1.0.1", NodeList::Folders)]);
+    a_node_registry_is_read: over_a_catalog(&[
+        Actor::Read { version: "1.0.1" },
+        node("1.0.1", NodeList::Folders),
+    ]);
+} }
+
+cases! { thorough {
+    a_publish_is_reconciled_with_everything: over_a_catalog(&[X, EVERYTHING]);
+    three_versions_are_published: over_a_catalog(&[X, OTHER, publisher("1.0.2", "u")]);
+    one_version_is_published_thrice: over_a_catalog(&[X, Y, X]);
+    one_version_is_published_twice_and_reconciled: over_a_catalog(&[X, Y, PENDING]);
+    a_node_registry_and_ours_are_polled:
+        over_a_catalog(&[X, node("1.0.1", NodeList::Folders), Actor::Poll(2)]);
+} }
+
+/// Every order in what is run by hand, else those with few switches.
+fn thorough(scenario: &Scenario) {
+    let begun = std::time::Instant::now();
+    let stage = Stage::new(scenario);
+    let (what, tried) = if is_thorough() {
+        let tried = explore::all_orders(&stage, Fault::None, usize::MAX);
+        ("every order", tried)
+    } else {
+        let serial = explore::few_switches(&stage, &Contended::new(), Fault::None, 0);
+        let tried = explore::few_switches(&stage, &serial.contended, Fault::None, 2);
+        ("two switches", tried)
+    };
+    told(scenario, what, &tried, begun);
+}
+
+/// Orders in which a law was broken once.
+mod once_broken {
+    use super::*;
+
+    fn replay(scenario: &Scenario, fault: Fault, schedule: &str) {
+        let execution = explore::replay(&Stage::new(scenario), fault, schedule);
+        assert_eq!(execution.broken, None, "{}", execution.story());
+    }
+
+    /// The poll read an old index and a new list, and never compared the list again.
+    #[test]
+    fn a_list_loses_a_version_between_the_two_reads_of_a_poll() {
+        replay(
+            &over_a_catalog(&[X, Actor::NodeStart, Actor::Poll(1)]),
+            Fault::None,
+            "2.0 1.0 1.1 0.0 0.1 0.2 0.3 0.4 0.5 0.6 0.7 0.8 0.9 0.10 0.11 0.12 0.13 1.2 2.1",
+        );
+    }
+
+    /// The release was taken over without files, for ever.
+    #[test]
+    fn a_listing_lags_behind_the_package_json_that_it_should_show() {
+        replay(
+            &over_a_catalog(&[
+                Actor::Read { version: "1.0.1" },
+                node("1.0.1", NodeList::Folders),
+            ]),
+            Fault::Call {
+                actor: 0,
+                call: 0,
+                fate: Fate::ListThePast,
+            },
+            "0.0 1.0 1.1 1.2 1.3 1.4 1.5 1.6 0.1 0.2 0.3 0.4 0.5",
+        );
+    }
+}
