@@ -4,15 +4,18 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use bytes::Bytes;
 use object_store::{ObjectStore, ObjectStoreExt as _, path::Path};
-use ochre_model::ComponentId;
+use ochre_model::{ComponentId, ReleaseState};
 use ochre_store::{
-    CatalogRevision, CommitError, ComponentStore, PublishRelease, ReconcileScope, StoreChange,
-    contract,
+    CatalogRevision, ChannelAction, CommitError, ComponentStore, Expected, PublishRelease,
+    ReconcileScope, StoreChange, contract,
 };
 use serde_json::{Value, json};
 
 /// The component that all of them publish.
 pub(crate) const NAME: &str = "hello";
+
+/// The channel that they move.
+pub(crate) const CHANNEL: &str = "stable";
 
 /// Files of a release but `package.json`.
 pub(crate) const FILES: usize = 2;
@@ -25,6 +28,8 @@ pub(crate) enum Actor {
         version: &'static str,
         content: &'static str,
     },
+    /// Changes a state or the channel.
+    Edit(Edit),
     /// Finishes what others left.
     Reconcile(ReconcileScope),
     /// Reads the catalog so many times, and takes over what it finds.
@@ -42,6 +47,15 @@ pub(crate) enum Actor {
     },
 }
 
+/// A change of the component that publishes nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Edit {
+    SetState(&'static str, ReleaseState),
+    MoveTo(&'static str),
+    RollBack,
+    Remove,
+}
+
 /// What a Node registry takes for the truth when it writes the list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum NodeList {
@@ -56,6 +70,8 @@ pub(crate) enum NodeList {
 pub(crate) enum Outcome {
     Published,
     Refused { same_content: bool },
+    Changed,
+    Declined(#[expect(dead_code, reason = "it is compared as it is printed")] String),
     Polled(CatalogRevision),
     Done,
     Failed(#[expect(dead_code, reason = "it is printed")] String),
@@ -71,7 +87,11 @@ impl Actor {
             | Self::Node {
                 version, content, ..
             } => Some((version, content)),
-            Self::Reconcile(_) | Self::Poll(_) | Self::Read { .. } | Self::NodeStart => None,
+            Self::Edit(_)
+            | Self::Reconcile(_)
+            | Self::Poll(_)
+            | Self::Read { .. }
+            | Self::NodeStart => None,
         }
     }
 
@@ -84,6 +104,7 @@ impl Actor {
     pub(crate) async fn run(self, store: ComponentStore, objects: Arc<dyn ObjectStore>) -> Outcome {
         let done = match self {
             Self::Publish { version, content } => return publish(&store, version, content).await,
+            Self::Edit(edit) => return edit.make(&store).await,
             Self::Reconcile(scope) => store.reconcile(scope, None).await.map(drop),
             Self::Read { version } => read(&store, version).await,
             Self::Poll(times) => match poll(&store, times).await {
@@ -101,6 +122,34 @@ impl Actor {
         };
         match done {
             Ok(()) => Outcome::Done,
+            Err(error) => Outcome::Failed(format!("{error:?}")),
+        }
+    }
+}
+
+// === impl Edit ===
+
+impl Edit {
+    pub(crate) async fn make(self, store: &ComponentStore) -> Outcome {
+        let channel = |action| StoreChange::Channel {
+            name: id("0.0.0").name,
+            channel: CHANNEL.parse().unwrap(),
+            action,
+            expected: Expected::Anything,
+        };
+        let change = match self {
+            Self::SetState(version, state) => StoreChange::SetState {
+                id: id(version),
+                state,
+                note: None,
+            },
+            Self::MoveTo(version) => channel(ChannelAction::MoveTo(id(version).version)),
+            Self::RollBack => channel(ChannelAction::RollBack),
+            Self::Remove => channel(ChannelAction::Remove),
+        };
+        match store.committer().commit(change).await {
+            Ok(_) => Outcome::Changed,
+            Err(CommitError::Refused(refusal)) => Outcome::Declined(format!("{refusal:?}")),
             Err(error) => Outcome::Failed(format!("{error:?}")),
         }
     }

@@ -15,6 +15,7 @@ use crate::{
     actors::{Actor, NAME, Outcome, id, key, publish},
     gate::{Access, Call},
     run::{Fault, Stage, handle},
+    serial::{self, Ending},
 };
 
 /// Longer than a marker without a release is left alone.
@@ -206,6 +207,7 @@ impl Laws {
                 self.listed_for_others(version).await?;
             }
         }
+        self.as_if_one_after_the_other(&catalog, outcomes)?;
         self.no_markers().await?;
         self.can_be_repeated(&node, outcomes).await
     }
@@ -297,6 +299,30 @@ impl Laws {
             return Err(format!("{winners} publishes of {version} won"));
         }
         Ok(())
+    }
+
+    /// Changes of states and channels came to what they come to in some order, each made once.
+    fn as_if_one_after_the_other(
+        &self,
+        catalog: &CatalogSnapshot,
+        outcomes: &[Option<Outcome>],
+    ) -> Law {
+        let component = serial::component(catalog);
+        let fits = |ending: &Ending| {
+            let mut heard = ending.heard.iter().zip(outcomes);
+            ending.component == component
+                && heard.all(|(serial, outcome)| match outcome {
+                    Some(outcome) => serial.as_ref() == Some(&serial::text(outcome)),
+                    None => true,
+                })
+        };
+        let endings = &self.stage.serial;
+        if endings.is_empty() || endings.iter().any(fits) {
+            return Ok(());
+        }
+        Err(format!(
+            "one after the other they never come to {component} with {outcomes:?}: {endings:#?}"
+        ))
     }
 
     async fn listed_for_others(&self, version: &str) -> Law {

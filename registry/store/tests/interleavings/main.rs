@@ -14,10 +14,12 @@ mod explore;
 mod gate;
 mod laws;
 mod run;
+mod serial;
 
-use actors::{Actor, NodeList};
+use actors::{Actor, Edit, NodeList};
 use explore::{Contended, Tried};
 use gate::Fate;
+use ochre_model::ReleaseState;
 use ochre_store::ReconcileScope;
 use run::{Fault, Scenario, Stage};
 
@@ -39,6 +41,9 @@ const OTHER: Actor = publisher("1.0.1", "z");
 const PENDING: Actor = Actor::Reconcile(ReconcileScope::Pending);
 const EVERYTHING: Actor = Actor::Reconcile(ReconcileScope::Everything);
 
+const YANK: Edit = Edit::SetState("0.9.0", ReleaseState::Yanked);
+const UNYANK: Edit = Edit::SetState("0.9.0", ReleaseState::Active);
+
 const fn publisher(version: &'static str, content: &'static str) -> Actor {
     Actor::Publish { version, content }
 }
@@ -54,7 +59,7 @@ const fn node(version: &'static str, list: NodeList) -> Actor {
 /// Over a store that holds a version already.
 fn over_a_catalog(actors: &[Actor]) -> Scenario {
     Scenario {
-        seeded: true,
+        seed: &["0.9.0"],
         content_tags: false,
         actors: actors.to_vec(),
     }
@@ -63,8 +68,16 @@ fn over_a_catalog(actors: &[Actor]) -> Scenario {
 /// Over a store without anything.
 fn over_nothing(actors: &[Actor]) -> Scenario {
     Scenario {
-        seeded: false,
+        seed: &[],
         ..over_a_catalog(actors)
+    }
+}
+
+/// Over a store with a channel that has pointed elsewhere.
+fn over_a_channel(edits: &[Edit]) -> Scenario {
+    Scenario {
+        seed: &["0.7.0", "0.8.0", "0.9.0"],
+        ..over_a_catalog(&edits.iter().copied().map(Actor::Edit).collect::<Vec<_>>())
     }
 }
 
@@ -90,6 +103,11 @@ fn every_fault(scenario: &Scenario) {
     let mut sum = Tried::default();
     for actor in 0..scenario.actors.len() {
         for fate in FAULTS {
+            // To an edit, an index that is not found is one without versions.
+            let edits = matches!(scenario.actors[actor], Actor::Edit(_));
+            if edits && fate == Some(Fate::Miss) {
+                continue;
+            }
             for call in 0.. {
                 let fault = match fate {
                     None => Fault::Crash { actor, call },
@@ -161,6 +179,11 @@ cases! { every_order {
     ]);
     a_node_registry_publishes_the_same_version:
         over_a_catalog(&[X, node("1.0.0", NodeList::Folders)]);
+    a_channel_is_rolled_back_twice: over_a_channel(&[Edit::RollBack, Edit::RollBack]);
+    a_channel_is_moved_and_removed: over_a_channel(&[Edit::MoveTo("0.7.0"), Edit::Remove]);
+    a_channel_is_moved_to_a_version_that_is_yanked:
+        over_a_channel(&[Edit::MoveTo("0.9.0"), Edit::RollBack, YANK]);
+    a_version_is_yanked_beside_a_publish: over_a_catalog(&[X, Actor::Edit(YANK)]);
     a_list_that_lost_a_version_again_is_mended_by_polls:
         over_a_catalog(&[X, Actor::NodeStart, Actor::Poll(1)]);
 } }
@@ -174,6 +197,9 @@ cases! { every_fault {
         Actor::Read { version: "1.0.1" },
         node("1.0.1", NodeList::Folders),
     ]);
+    a_channel_is_rolled_back_twice: over_a_channel(&[Edit::RollBack, Edit::RollBack]);
+    a_channel_is_moved_and_removed: over_a_channel(&[Edit::MoveTo("0.7.0"), Edit::Remove]);
+    a_version_is_yanked_and_offered_again: over_a_channel(&[YANK, UNYANK]);
 } }
 
 cases! { thorough {

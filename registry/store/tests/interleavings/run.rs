@@ -13,17 +13,18 @@ use ochre_model::{Clock, SystemClock};
 use ochre_store::{ComponentStore, Medium, StoreSettings};
 
 use crate::{
-    actors::{Actor, Outcome, publish, release},
+    actors::{Actor, Edit, Outcome, publish, release},
     content_tags::ContentTags,
     gate::{Arrival, Call, Fate, Gate, GatedStore},
     laws::Laws,
+    serial::{self, Ending},
 };
 
 /// Longer than any pause between two attempts: whoever waits for less has gone on when it is over.
 const SETTLED: Duration = Duration::from_secs(3);
 
-/// What is published before a run that does not begin with nothing.
-const SEED: (&str, &str) = ("0.9.0", "old");
+/// Content of what is published before a run.
+const SEED: &str = "old";
 
 /// More calls than any run makes.
 const STEPS_MAX: usize = 400;
@@ -31,8 +32,8 @@ const STEPS_MAX: usize = 400;
 /// A small case.
 #[derive(Clone, Debug)]
 pub(crate) struct Scenario {
-    /// Whether a version is published already.
-    pub(crate) seeded: bool,
+    /// Versions that are published already; the channel has pointed to one after the other.
+    pub(crate) seed: &'static [&'static str],
     /// Whether equal content has equal entity tags.
     pub(crate) content_tags: bool,
     pub(crate) actors: Vec<Actor>,
@@ -44,6 +45,8 @@ pub(crate) struct Stage {
     pub(crate) seed: InMemory,
     /// Files of each version with each content.
     pub(crate) files: BTreeMap<(&'static str, &'static str), Files>,
+    /// How it can end when one acts after the other.
+    pub(crate) serial: Vec<Ending>,
 }
 
 pub(crate) type Files = Vec<(String, Bytes)>;
@@ -122,19 +125,30 @@ impl Stage {
             .iter()
             .filter_map(Actor::publishes)
             .collect();
-        if scenario.seeded {
-            versions.push(SEED);
-            runtime().block_on(async {
-                let outcome = publish(&handle(Arc::clone(&memory) as _, 0), SEED.0, SEED.1).await;
+        versions.extend(scenario.seed.iter().map(|version| (*version, SEED)));
+        runtime().block_on(async {
+            let store = handle(Arc::clone(&memory) as _, 0);
+            for version in scenario.seed {
+                let outcome = publish(&store, version, SEED).await;
                 assert!(matches!(outcome, Outcome::Published), "{outcome:?}");
-            });
-        }
+                if scenario.seed.len() > 1 {
+                    let outcome = Edit::MoveTo(version).make(&store).await;
+                    assert!(matches!(outcome, Outcome::Changed), "{outcome:?}");
+                }
+            }
+        });
         let files = |(version, content)| ((version, content), release(version, content).files);
-        Arc::new(Self {
+        let mut stage = Self {
             scenario: scenario.clone(),
             seed: memory.fork(),
             files: versions.into_iter().map(files).collect(),
-        })
+            serial: Vec::new(),
+        };
+        let edits = |actor: &Actor| matches!(actor, Actor::Edit(_));
+        if scenario.actors.iter().any(edits) {
+            stage.serial = serial::endings(&stage);
+        }
+        Arc::new(stage)
     }
 }
 
@@ -243,7 +257,7 @@ pub(crate) fn execute(
     })
 }
 
-fn runtime() -> tokio::runtime::Runtime {
+pub(crate) fn runtime() -> tokio::runtime::Runtime {
     tokio::runtime::Builder::new_current_thread()
         .enable_time()
         .start_paused(true)
