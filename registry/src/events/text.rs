@@ -4,7 +4,7 @@ use std::{collections::BTreeSet, fmt::Write as _};
 
 use bytes::Bytes;
 use ochre_cdn_sync::{Cursor, FeedEvent};
-use ochre_model::{Change, ComponentId};
+use ochre_model::{Change, ComponentId, Version};
 use serde_json::{Value, json};
 
 use crate::served::Served;
@@ -85,6 +85,24 @@ fn told(change: &Change, filter: &Filter<'_>) -> Option<(&'static str, Value)> {
     let (kind, name, data) = match change {
         Change::Published(id) => ("published", &id.name, release(id)),
         Change::Removed(id) => ("removed", &id.name, release(id)),
+        Change::StateChanged { id, state } => {
+            let mut data = release(id);
+            data["state"] = state.as_str().into();
+            ("state", &id.name, data)
+        }
+        Change::ChannelMoved {
+            name,
+            channel,
+            version,
+        } => {
+            let version = version.as_ref().map(Version::as_str);
+            let data = json!({
+                "name": name.as_str(),
+                "channel": channel.as_str(),
+                "version": version,
+            });
+            ("channel", name, data)
+        }
         _ => return None,
     };
     filter.admits(name.as_str()).then_some((kind, data))
@@ -97,4 +115,93 @@ fn event(text: &mut String, (kind, data): (&str, &Value), place: Option<Cursor>)
         let _ = writeln!(text, "id: {place}");
     }
     text.push('\n');
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use ochre_model::ReleaseState;
+
+    use super::*;
+
+    fn id(name: &str, version: &str) -> ComponentId {
+        ComponentId {
+            name: name.parse().unwrap(),
+            version: version.parse().unwrap(),
+        }
+    }
+
+    fn shown(changes: Vec<Change>, components: &[&str]) -> Vec<String> {
+        let event = FeedEvent {
+            revision: 1,
+            generation: 5,
+            newest: 6,
+            changes: Arc::from(changes),
+        };
+        let components = components.iter().map(|&name| name.to_owned()).collect();
+        let filter = Filter {
+            served: &Served::default(),
+            components: &components,
+        };
+        let place = "5.0000000a.1".parse().unwrap();
+        let pieces = pieces(&event, place, &filter).into_iter();
+        pieces
+            .map(|piece| String::from_utf8(piece.to_vec()).unwrap())
+            .collect()
+    }
+
+    #[test]
+    fn the_last_change_that_is_seen_has_the_id() {
+        let changes = vec![
+            Change::Published(id("a", "1.0.0")),
+            Change::Removed(id("a", "1.0.1")),
+            Change::Published(id("b", "1.0.0")),
+        ];
+        let text = "event: published\n\
+            data: {\"name\":\"a\",\"version\":\"1.0.0\",\"generation\":6}\n\n\
+            event: removed\n\
+            data: {\"name\":\"a\",\"version\":\"1.0.1\",\"generation\":6}\n\
+            id: 5.0000000a.1\n\n";
+        assert_eq!(shown(changes, &["a"]), [text]);
+    }
+
+    #[test]
+    fn an_event_without_anything_to_see_moves_the_place() {
+        let changes = vec![Change::Published(id("b", "1.0.0"))];
+        assert_eq!(shown(changes, &["a"]), ["id: 5.0000000a.1\n\n"]);
+    }
+
+    #[test]
+    fn states_and_channels_are_told() {
+        let text = shown(
+            vec![
+                Change::StateChanged {
+                    id: id("a", "1.0.0"),
+                    state: ReleaseState::Yanked,
+                },
+                Change::ChannelMoved {
+                    name: "a".parse().unwrap(),
+                    channel: "stable".parse().unwrap(),
+                    version: None,
+                },
+            ],
+            &[],
+        );
+        assert!(text[0].contains("event: state\ndata: {\"name\":\"a\",\"version\":\"1.0.0\","));
+        assert!(text[0].contains("\"state\":\"yanked\""));
+        let channel = "{\"name\":\"a\",\"channel\":\"stable\",\"version\":null,";
+        assert!(text[0].contains(channel), "{text:?}");
+    }
+
+    #[test]
+    fn many_changes_are_several_pieces_with_one_id() {
+        let changes = (0..=CHANGES_MAX * 2)
+            .map(|at| Change::Published(id("a", &format!("1.0.{at}"))))
+            .collect();
+        let pieces = shown(changes, &[]);
+        assert_eq!(pieces.len(), 3);
+        assert_eq!(pieces.concat().matches("id: ").count(), 1);
+        assert!(pieces[2].ends_with("id: 5.0000000a.1\n\n"));
+    }
 }
