@@ -1,15 +1,24 @@
-//! The index: Ochre's own catalog, one object that grows by compare-and-swap.
+//! The index: Ochre's own catalog, changed by compare-and-swap of one object.
+//!
+//! The object holds the last writes (`log`) and names the `snapshot` that they follow, an object
+//! that never changes. A publish writes the log; now and then a snapshot takes the place of most of
+//! it. Nodes that know the index of a moment ago apply what is new; the others read the snapshot.
+//! Older releases keep the index as one text (`whole`), which is read and written as it is found.
 
 mod change;
 mod edit;
+mod log;
+mod reader;
+mod snapshot;
+mod whole;
 mod writer;
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::sync::Arc;
 
 use bytes::Bytes;
-use ochre_model::{ChannelName, ComponentName, Version};
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 
+use self::log::Head;
 pub use self::{
     change::IndexChange,
     edit::{ChannelAction, EditRefusal, Expected},
@@ -17,18 +26,17 @@ pub use self::{
 pub(crate) use self::{
     change::apply,
     edit::IndexEdit,
+    log::{Log, Position},
+    reader::{IndexReader, IndexReading},
     writer::{IndexWriter, WriteError, Written, blocking},
 };
 use crate::{
-    catalog::{Channel, Channels, ComponentVersions, Components, VersionSummary},
+    catalog::Components,
     compare_swap::{Revision, SwapError},
 };
 
-/// The format of an index without states and channels, which every release of Ochre understands.
-const PLAIN: u32 = 1;
-
-/// The format of one with them: who does not know them must not write it again without them.
-const MARKED: u32 = 2;
+/// The format of an index with a log.
+const LOGGED: u32 = 3;
 
 /// One state of the index.
 #[derive(Clone, Debug, Default)]
@@ -39,6 +47,15 @@ pub(crate) struct IndexState {
     pub(crate) components: Components,
     /// None when the index does not exist.
     pub(crate) revision: Option<Revision>,
+    /// None where it is written as one text.
+    pub(crate) log: Option<Log>,
+}
+
+/// The index object, read.
+enum Parsed {
+    State(IndexState),
+    /// The log does not say what has changed: the snapshot must be read first.
+    Behind(Head<Log>),
 }
 
 /// A failed read or write of the index.
@@ -46,7 +63,7 @@ pub(crate) struct IndexState {
 pub enum IndexError {
     /// The index holds something else than an index.
     #[error("index is damaged")]
-    Malformed(#[source] Arc<serde_json::Error>),
+    Malformed(#[source] Arc<dyn std::error::Error + Send + Sync>),
     /// A newer Ochre wrote the index.
     #[error("index has the unknown format {0}: run the release of Ochre that wrote it")]
     UnknownFormat(u32),
@@ -61,27 +78,6 @@ pub enum IndexError {
     Unavailable(#[source] Arc<dyn std::error::Error + Send + Sync>),
 }
 
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct IndexFileRef<'a> {
-    format: u32,
-    generation: u64,
-    last_edit: u64,
-    components: BTreeMap<&'a ComponentName, BTreeMap<&'a Version, &'a VersionSummary>>,
-    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
-    channels: BTreeMap<&'a ComponentName, BTreeMap<&'a ChannelName, &'a Channel>>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct IndexFile {
-    generation: u64,
-    last_edit: u64,
-    components: BTreeMap<ComponentName, BTreeMap<Version, VersionSummary>>,
-    #[serde(default)]
-    channels: BTreeMap<ComponentName, Channels>,
-}
-
 #[derive(Deserialize)]
 struct FormatOnly {
     format: u32,
@@ -90,59 +86,95 @@ struct FormatOnly {
 // === impl IndexState ===
 
 impl IndexState {
-    /// Reads an index, sharing with `known` what has not changed.
-    pub(crate) fn parse(
-        bytes: &[u8],
-        revision: Revision,
-        known: &Components,
-    ) -> Result<Self, IndexError> {
-        let malformed = |error| IndexError::Malformed(Arc::new(error));
-        let FormatOnly { format } = serde_json::from_slice(bytes).map_err(malformed)?;
-        if format != PLAIN && format != MARKED {
-            return Err(IndexError::UnknownFormat(format));
+    /// The index of a store that never had one.
+    pub(crate) fn fresh() -> Self {
+        Self {
+            log: Some(Log::default()),
+            ..Self::default()
         }
-        let file: IndexFile = serde_json::from_slice(bytes).map_err(malformed)?;
-        let components = file.components.into_iter().map(|(name, versions)| {
-            let mut parsed: ComponentVersions = versions.into_iter().collect();
-            if let Some(channels) = file.channels.get(&name) {
-                parsed.join_channels(channels);
-            }
-            let shared = known.get(&name).filter(|known| ***known == parsed);
-            let versions = shared.map_or_else(|| Arc::new(parsed), Arc::clone);
-            (name, versions)
-        });
-        Ok(Self {
-            generation: file.generation,
-            last_edit: file.last_edit,
-            components: components.collect(),
-            revision: Some(revision),
-        })
     }
 
-    /// The text to store.
-    pub(crate) fn to_bytes(&self) -> Result<Bytes, IndexError> {
-        let components = || self.components.iter();
-        let marked = components().any(|(_, versions)| versions.is_marked());
-        let channels = components().filter_map(|(name, versions)| {
-            let channels: BTreeMap<_, _> = versions.known_channels().collect();
-            (!channels.is_empty()).then_some((name, channels))
-        });
-        let file = IndexFileRef {
-            format: if marked { MARKED } else { PLAIN },
+    /// The last write, where the index says it.
+    pub(crate) fn position(&self) -> Option<Position> {
+        self.log.as_ref().map(Log::position)
+    }
+
+    /// Reads the index object; what `known` knows is shared.
+    fn parse(bytes: &[u8], revision: Revision, known: &Self) -> Result<Parsed, IndexError> {
+        let FormatOnly { format } = serde_json::from_slice(bytes).map_err(IndexError::damaged)?;
+        match format {
+            whole::PLAIN | whole::MARKED => {
+                whole::parse(bytes, revision, &known.components).map(Parsed::State)
+            }
+            LOGGED => {
+                let head: Head<Log> = serde_json::from_slice(bytes).map_err(IndexError::damaged)?;
+                let changes = known.position().and_then(|at| head.log.changes_after(at));
+                let Some(changes) = changes else {
+                    return Ok(Parsed::Behind(head));
+                };
+                let changes = changes.map_err(IndexError::damaged)?;
+                let state = Self::after(head, known.components.clone(), &changes);
+                Ok(Parsed::State(Self {
+                    revision: Some(revision),
+                    ..state
+                }))
+            }
+            _ => Err(IndexError::UnknownFormat(format)),
+        }
+    }
+
+    /// The state that a head describes, from that of its snapshot.
+    fn from_snapshot(head: Head<Log>, components: Components) -> Result<Self, IndexError> {
+        let at = head
+            .log
+            .snapshot()
+            .map_or(Position::default(), |snapshot| snapshot.at);
+        let changes = head.log.changes_after(at);
+        let changes =
+            changes.ok_or_else(|| IndexError::damaged("log begins after its snapshot"))?;
+        let changes = changes.map_err(IndexError::damaged)?;
+        Ok(Self::after(head, components, &changes))
+    }
+
+    fn after(head: Head<Log>, mut components: Components, changes: &[IndexChange]) -> Self {
+        for change in changes {
+            apply(&mut components, change);
+        }
+        Self {
+            generation: head.generation,
+            last_edit: head.last_edit,
+            components,
+            revision: None,
+            log: Some(head.log),
+        }
+    }
+
+    /// The index object.
+    fn to_bytes(&self) -> Result<Bytes, IndexError> {
+        let Some(log) = &self.log else {
+            return whole::to_bytes(self);
+        };
+        let head = Head {
+            format: LOGGED,
             generation: self.generation,
             last_edit: self.last_edit,
-            components: components()
-                .map(|(name, versions)| (name, versions.iter().collect()))
-                .collect(),
-            channels: channels.collect(),
+            log,
         };
-        serde_json::to_vec(&file)
-            .map(Bytes::from)
-            .map_err(|error| IndexError::Malformed(Arc::new(error)))
+        head.to_bytes().map_err(IndexError::unwritable)
     }
 }
 
 // === impl IndexError ===
+
+impl IndexError {
+    fn damaged(error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
+        Self::Malformed(Arc::from(error.into()))
+    }
+
+    fn unwritable(error: serde_json::Error) -> Self {
+        Self::Unavailable(Arc::new(error))
+    }
+}
 
 impl From<SwapError> for IndexError {
     fn from(error: SwapError) -> Self {
@@ -157,69 +189,46 @@ impl From<SwapError> for IndexError {
 mod tests {
     use super::*;
 
-    #[test]
-    fn an_index_is_read_as_it_was_written_and_shares_what_is_known() {
-        let mut state = IndexState {
-            generation: 7,
-            last_edit: 1000,
-            ..IndexState::default()
-        };
-        let id = ochre_model::ComponentId {
-            name: "hello".parse().unwrap(),
-            version: "1.0.0".parse().unwrap(),
-        };
-        let details = VersionSummary {
-            publish_date: 5,
-            template_size: Some(9),
-            state: Some("deprecated".to_owned()),
-            status: None,
-        };
-        state.components.insert(&id, &details);
-        let bytes = state.to_bytes().unwrap();
-        let text = String::from_utf8(bytes.to_vec()).unwrap();
-        assert!(text.starts_with(r#"{"format":1,"#) && !text.contains("channels"));
-        let read = IndexState::parse(&bytes, Revision::Number(7), &state.components).unwrap();
-        assert_eq!((read.generation, read.last_edit), (7, 1000));
-        assert!(Arc::ptr_eq(
-            read.components.get("hello").unwrap(),
-            state.components.get("hello").unwrap()
-        ));
-    }
-
-    #[test]
-    fn states_and_channels_are_kept_in_a_format_that_older_releases_refuse() {
-        let mut state = IndexState::default();
-        let changes = [
-            r#"{"add":{"id":"a@1.0.0","details":{}}}"#,
-            r#"{"state":{"id":"a@1.0.0","status":{"state":"deprecated","note":"old","at":4}}}"#,
-            r#"{"channel":{"name":"a","channel":"stable","version":"1.0.0","at":5}}"#,
-            r#"{"channel":{"name":"a","channel":"next","at":6}}"#,
-        ];
-        for change in changes {
-            let change = serde_json::from_str(change).unwrap();
-            assert!(apply(&mut state.components, &change));
-        }
-        let bytes = state.to_bytes().unwrap();
-        assert!(bytes.starts_with(br#"{"format":2,"#));
-        let none = Components::default();
-        let read = IndexState::parse(&bytes, Revision::Number(7), &none).unwrap();
-        assert_eq!(read.components, state.components);
+    fn parse(text: &str) -> Result<Parsed, IndexError> {
+        IndexState::parse(text.as_bytes(), Revision::Number(1), &IndexState::fresh())
     }
 
     #[test]
     fn an_unknown_format_is_refused_and_garbage_is_damage() {
-        let parse = |text: &str| {
-            IndexState::parse(text.as_bytes(), Revision::Number(1), &Components::default())
-        };
         assert!(matches!(
-            parse(r#"{"format":3,"anything":true}"#),
-            Err(IndexError::UnknownFormat(3))
+            parse(r#"{"format":4,"anything":true}"#),
+            Err(IndexError::UnknownFormat(4))
         ));
-        for text in ["", "{", "[]", r#"{"format":1}"#, "null"] {
+        for text in [
+            "",
+            "{",
+            "[]",
+            r#"{"format":1}"#,
+            r#"{"format":3,"generation":1,"lastEdit":1}"#,
+            "null",
+        ] {
             assert!(
                 matches!(parse(text), Err(IndexError::Malformed(_))),
                 "{text}"
             );
         }
+    }
+
+    #[test]
+    fn a_log_is_written_and_read_by_who_knows_nothing() {
+        let change = r#"{"add":{"id":"a@1.0.0","details":{}}}"#;
+        let change: IndexChange = serde_json::from_str(change).unwrap();
+        let mut state = IndexState::fresh();
+        state.generation = 1;
+        apply(&mut state.components, &change);
+        state.log = Some(Log::of(Position::new(1), &[change]).unwrap());
+        let bytes = state.to_bytes().unwrap();
+        assert!(bytes.starts_with(br#"{"format":3,"#));
+        let text = String::from_utf8(bytes.to_vec()).unwrap();
+        let Ok(Parsed::State(read)) = parse(&text) else {
+            panic!("a state");
+        };
+        assert_eq!(read.components, state.components);
+        assert_eq!(read.position(), state.position());
     }
 }

@@ -46,6 +46,8 @@ pub(crate) enum StoreKey<'a> {
     File(&'a ComponentId, &'a str),
     /// Ochre's catalog: an object, or the folder of its revisions.
     Index,
+    /// The folder of all snapshots of the catalog.
+    IndexSnapshots,
     /// The folder of all release objects.
     Releases,
     /// The claim, commit point and backup of one release.
@@ -95,6 +97,7 @@ impl Layout {
                 format!("{components}/{}/{}/{path}", id.name, id.version)
             }
             StoreKey::Index => format!("{own}/index"),
+            StoreKey::IndexSnapshots => format!("{own}/index-snapshots"),
             StoreKey::Releases => format!("{own}/releases"),
             StoreKey::Release(id) => format!("{own}/releases/{}/{}", id.name, id.version),
             StoreKey::PendingAll => format!("{own}/pending"),

@@ -11,7 +11,7 @@ use tracing::instrument;
 use crate::{
     catalog::{CatalogRevision, CatalogSnapshot, Components, VersionSummary},
     compare_swap::{Reading, SwapError},
-    index::{IndexError, IndexState},
+    index::{IndexError, IndexReading, IndexState},
     manifest::{Compared, List, Manifest as _},
     source::ReadError,
     store::{ComponentStore, Inner},
@@ -82,7 +82,7 @@ impl ComponentStore {
         // which lost a version again (another registry overwrote it) is never compared with an
         // index that did not hold it yet.
         let list = inner.list_object.read(revision.manifest.as_ref()).await?;
-        let index = inner.index_object.read(revision.index.as_ref()).await?;
+        let index = inner.index_reader.read(revision.index.as_ref()).await;
         let mut poll = Poll {
             components: revision.components.clone(),
             revision,
@@ -90,8 +90,7 @@ impl ComponentStore {
             changed: first,
             read: CatalogRead::default(),
         };
-        poll.take_index(index, inner.index_object.path(), first)
-            .await?;
+        poll.take_index(index, inner.index_reader.path(), first)?;
         let list = poll.take_list(list, inner.list_object.path()).await?;
         if let Some(list) = list {
             inner.import(&mut poll, &list).await;
@@ -116,39 +115,35 @@ struct Poll {
 // === impl Poll ===
 
 impl Poll {
-    async fn take_index(
+    fn take_index(
         &mut self,
-        reading: Reading,
+        reading: Result<IndexReading, IndexError>,
         path: &Path,
         first: bool,
     ) -> Result<(), ReadError> {
         match reading {
-            Reading::Unchanged => {}
-            Reading::Missing => {
+            Ok(IndexReading::Unchanged) => {}
+            Ok(IndexReading::Missing) => {
                 if self.revision.index.take().is_some() {
                     self.alert(CatalogAlert::Vanished(path.to_string()));
                     self.read.needs_rebuild = true;
                 }
                 self.read.needs_rebuild |= first;
             }
-            Reading::Found { bytes, revision } => {
-                let known = self.components.clone();
-                let parse = move || IndexState::parse(&bytes, revision, &known);
-                match crate::index::blocking(parse).await {
-                    Ok(state) => self.take_state(&state),
-                    Err(IndexError::Malformed(_)) => {
-                        self.revision.index = None;
-                        self.alert(CatalogAlert::Malformed(path.to_string()));
-                        self.read.needs_rebuild = true;
-                    }
-                    Err(error) => {
-                        return Err(ReadError::Malformed {
-                            path: path.to_string(),
-                            source: Arc::new(error),
-                        });
-                    }
-                }
+            Ok(IndexReading::Found(state)) => self.take_state(&state),
+            Ok(IndexReading::Damaged(_, error)) => {
+                tracing::debug!(error = %error, "index is damaged");
+                self.revision.index = None;
+                self.alert(CatalogAlert::Malformed(path.to_string()));
+                self.read.needs_rebuild = true;
             }
+            Err(error @ IndexError::UnknownFormat(_)) => {
+                return Err(ReadError::Malformed {
+                    path: path.to_string(),
+                    source: Arc::new(error),
+                });
+            }
+            Err(error) => return Err(error.into()),
         }
         Ok(())
     }

@@ -18,7 +18,7 @@ use tokio::runtime::Handle;
 use crate::{
     commit::Committer,
     compare_swap::SwapObject,
-    index::IndexWriter,
+    index::{IndexError, IndexReader, IndexWriter},
     instrumented::{Instrumented, StoreObserver},
     key::{KeyError, Layout, StoreKey},
     manifest::Exporter,
@@ -54,7 +54,7 @@ pub(crate) struct Inner {
     pub(crate) runtime: Handle,
     pub(crate) observer: Option<Arc<dyn StoreObserver>>,
     pub(crate) index: Arc<IndexWriter>,
-    pub(crate) index_object: SwapObject,
+    pub(crate) index_reader: Arc<IndexReader>,
     pub(crate) list_object: SwapObject,
     pub(crate) headers: Cache<ComponentId, Arc<Release>>,
     /// Something was not written because writes are held.
@@ -118,6 +118,11 @@ impl ComponentStore {
             layout.path(StoreKey::Index)?,
             StoreKey::Index.labels(),
         );
+        let index_reader = Arc::new(IndexReader::new(
+            index_object,
+            objects.clone(),
+            layout.path(StoreKey::IndexSnapshots)?,
+        ));
         let shared = |key: StoreKey<'_>, lock: &str| -> Result<SwapObject, KeyError> {
             let lock = layout.path(StoreKey::Lock(lock))?;
             let path = layout.path(key)?;
@@ -133,7 +138,7 @@ impl ComponentStore {
         let exporter = Exporter::new(list_object.clone(), details_object, Arc::clone(&clock));
         let inner = Arc::new(Inner {
             index: Arc::new(IndexWriter::new(
-                index_object.clone(),
+                Arc::clone(&index_reader),
                 exporter,
                 Arc::clone(&clock),
                 runtime.clone(),
@@ -145,7 +150,7 @@ impl ComponentStore {
             clock,
             runtime,
             observer,
-            index_object,
+            index_reader,
             list_object,
             headers: Cache::builder()
                 .max_capacity(HEADERS_BYTES)
@@ -188,6 +193,19 @@ impl ComponentStore {
     /// Allows writes again.
     pub fn release_writes(&self) {
         self.inner.objects.set_hold(false);
+    }
+
+    /// Gives the index a log of changes, whose writes cost as much as what they change; false when
+    /// it has one. New stores begin with one.
+    ///
+    /// Releases of Ochre before this one do not understand it: they go on serving what they know,
+    /// and publish no more.
+    ///
+    /// # Errors
+    ///
+    /// [`IndexError`] when the index cannot be read or written; it is then as it was.
+    pub async fn upgrade_index(&self) -> Result<bool, IndexError> {
+        self.inner.index.upgrade().await
     }
 
     /// The clock that the store was opened with.

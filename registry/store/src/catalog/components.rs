@@ -90,31 +90,40 @@ impl Components {
         changed
     }
 
-    /// Adds everything that is known elsewhere of one component.
-    pub(crate) fn join(&mut self, name: &ComponentName, theirs: &Arc<ComponentVersions>) {
-        match self.get(name) {
-            Some(mine) if mine == theirs => self.set(name.clone(), Arc::clone(theirs)),
-            Some(mine) => {
-                let mut union = ComponentVersions::clone(mine);
-                if union.join(theirs) {
-                    self.set(name.clone(), Arc::new(union));
-                }
-            }
-            None => self.set(name.clone(), Arc::clone(theirs)),
+    /// Adds everything that is known elsewhere of one component; false when there is nothing to
+    /// add.
+    pub(crate) fn join(&mut self, name: &ComponentName, theirs: &Arc<ComponentVersions>) -> bool {
+        let Some(mine) = self.get(name) else {
+            self.set(name.clone(), Arc::clone(theirs));
+            return true;
+        };
+        if mine == theirs {
+            self.set(name.clone(), Arc::clone(theirs));
+            return false;
         }
+        let mut union = ComponentVersions::clone(mine);
+        let changed = union.join(theirs);
+        if changed {
+            self.set(name.clone(), Arc::new(union));
+        }
+        changed
     }
 
     /// Adds everything that `other` lists or knows better, sharing what can be shared.
-    pub(crate) fn merge(&mut self, other: &Self) {
+    /// False when there is nothing to add.
+    pub(crate) fn merge(&mut self, other: &Self) -> bool {
         if self.len() == 0 {
             self.clone_from(other);
+            return self.len() > 0;
         }
+        let mut changed = false;
         let mine = self.clone();
         for (name, _, theirs) in Self::differences(&mine, other) {
             if let Some(theirs) = theirs {
-                self.join(name, theirs);
+                changed |= self.join(name, theirs);
             }
         }
+        changed
     }
 
     /// Components that are not one and the same in both, alphabetical.

@@ -9,12 +9,12 @@ use ochre_model::{Clock, ComponentId};
 use tokio::{runtime::Handle, sync::oneshot};
 
 use super::{
-    IndexChange, IndexError, IndexState, apply,
+    IndexChange, IndexError, IndexReader, IndexReading, IndexState, Log, Position, apply,
     edit::{Decision, EditRefusal, IndexEdit},
 };
 use crate::{
     catalog::{Components, VersionSummary},
-    compare_swap::{Reading, SwapObject, Swapped},
+    compare_swap::Swapped,
     manifest::Exporter,
     retry::Backoff,
 };
@@ -24,6 +24,9 @@ const CONFLICTS_MAX: usize = 64;
 
 /// Errors of the store in a row.
 const ERRORS_MAX: usize = 4;
+
+/// Versions up to which an index that is written anew needs no snapshot.
+const FACTS_MAX: usize = 500;
 
 /// What a write did.
 #[derive(Clone, Debug)]
@@ -52,7 +55,7 @@ pub(crate) struct IndexWriter {
     waiting: Mutex<Vec<Waiter>>,
     /// Held during a write; who gets it writes for all who wait.
     turn: tokio::sync::Mutex<Turn>,
-    object: SwapObject,
+    reader: Arc<IndexReader>,
     clock: Arc<dyn Clock>,
     runtime: Handle,
 }
@@ -68,8 +71,6 @@ struct Turn {
     exporter: Exporter,
     /// The index as last read or written, valid until a swap says otherwise.
     current: Option<Arc<IndexState>>,
-    /// The last index that could be read, kept for when it is damaged or gone.
-    last_good: Arc<IndexState>,
 }
 
 /// The index to write on.
@@ -80,6 +81,33 @@ struct Current {
     lost: bool,
 }
 
+/// The index to write.
+#[derive(Debug)]
+struct Next {
+    state: IndexState,
+    way: Way,
+}
+
+/// How the index is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Way {
+    /// Its object says everything.
+    Plainly,
+    /// A snapshot takes the place of most of the log.
+    Folded,
+    /// A snapshot takes the place of the log: it does not tell all that has changed.
+    Anew,
+}
+
+/// What a write is to do beside its edits.
+#[derive(Debug, Default)]
+struct Also<'a> {
+    /// All of this is listed too.
+    known: Option<&'a Components>,
+    /// An index that is one text gets a log.
+    upgrade: bool,
+}
+
 /// Edits of one write, with what each came to when it was last tried.
 #[derive(Debug, Default)]
 struct Edits(Vec<(IndexEdit, Option<Decision>)>);
@@ -88,7 +116,7 @@ struct Edits(Vec<(IndexEdit, Option<Decision>)>);
 
 impl IndexWriter {
     pub(crate) fn new(
-        object: SwapObject,
+        reader: Arc<IndexReader>,
         exporter: Exporter,
         clock: Arc<dyn Clock>,
         runtime: Handle,
@@ -98,9 +126,8 @@ impl IndexWriter {
             turn: tokio::sync::Mutex::new(Turn {
                 exporter,
                 current: None,
-                last_good: Arc::default(),
             }),
-            object,
+            reader,
             clock,
             runtime,
         }
@@ -142,7 +169,7 @@ impl IndexWriter {
         }
         let edits = batch.iter().flat_map(|waiter| waiter.edits.iter().cloned());
         let mut edits: Edits = edits.collect();
-        let written = self.write(&mut turn, &mut edits).await;
+        let written = self.write(&mut turn, &mut edits, &Also::default()).await;
         let mut decided = edits.0.into_iter();
         for waiter in batch {
             let decisions = decided.by_ref().take(waiter.edits.len());
@@ -162,27 +189,48 @@ impl IndexWriter {
     pub(crate) async fn export_again(&self) -> Result<(), IndexError> {
         let mut turn = self.turn.lock().await;
         turn.exporter.forget();
-        self.write(&mut turn, &mut Edits::default()).await?;
+        self.write(&mut turn, &mut Edits::default(), &Also::default())
+            .await?;
         Ok(())
+    }
+
+    /// Gives the index a log, which older releases do not understand; false when it has one.
+    pub(crate) async fn upgrade(&self) -> Result<bool, IndexError> {
+        let mut turn = self.turn.lock().await;
+        let current = self.current(&mut turn, &Also::default()).await?;
+        let is_whole = current.state.log.is_none();
+        if is_whole {
+            let upgrade = Also {
+                upgrade: true,
+                ..Also::default()
+            };
+            self.write(&mut turn, &mut Edits::default(), &upgrade)
+                .await?;
+        }
+        Ok(is_whole)
     }
 
     /// Makes the index hold everything in `known` as well, whatever state it is in.
     pub(crate) async fn rebuild(&self, known: &Components) -> Result<(), IndexError> {
         let mut turn = self.turn.lock().await;
-        let mut good = IndexState::clone(&turn.last_good);
-        good.components.merge(known);
-        good.generation = good.generation.max(1);
-        turn.last_good = Arc::new(good);
         turn.current = None;
         turn.exporter.forget();
-        let mut facts: Edits = facts(known).map(IndexEdit::Fact).collect();
-        self.write(&mut turn, &mut facts).await?;
+        let also = Also {
+            known: Some(known),
+            ..Also::default()
+        };
+        self.write(&mut turn, &mut Edits::default(), &also).await?;
         Ok(())
     }
 
     /// Writes the index and what others read.
-    async fn write(&self, turn: &mut Turn, edits: &mut Edits) -> Result<Written, IndexError> {
-        let state = self.swap_in(turn, edits).await?;
+    async fn write(
+        &self,
+        turn: &mut Turn,
+        edits: &mut Edits,
+        also: &Also<'_>,
+    ) -> Result<Written, IndexError> {
+        let state = self.swap_in(turn, edits, also).await?;
         let exported = turn.exporter.export(&state.components).await;
         Ok(Written { state, exported })
     }
@@ -192,13 +240,14 @@ impl IndexWriter {
         &self,
         turn: &mut Turn,
         edits: &mut Edits,
+        also: &Also<'_>,
     ) -> Result<Arc<IndexState>, IndexError> {
         let mut backoff = Backoff::between(Duration::from_millis(4), Duration::from_millis(500));
         let (mut conflicts, mut errors) = (0, 0);
         loop {
             let attempt = async {
-                let current = self.current(turn).await?;
-                match self.next(&current, edits) {
+                let current = self.current(turn, also).await?;
+                match self.next(&current, edits, also)? {
                     None => Ok(Some(current.state)),
                     Some(next) => self.swap(turn, &current.state, next).await,
                 }
@@ -223,50 +272,72 @@ impl IndexWriter {
     }
 
     /// The index as it is believed to be. One that is damaged or gone is what it last was.
-    async fn current(&self, turn: &mut Turn) -> Result<Current, IndexError> {
+    async fn current(&self, turn: &mut Turn, also: &Also<'_>) -> Result<Current, IndexError> {
         if let Some(state) = &turn.current {
             let state = Arc::clone(state);
             return Ok(Current { state, lost: false });
         }
-        let revision = match self.object.read(None).await? {
-            Reading::Found { bytes, revision } => {
-                let known = turn.last_good.components.clone();
-                let tag = revision.clone();
-                match blocking(move || IndexState::parse(&bytes, tag, &known)).await {
-                    Ok(state) => {
-                        let state = Arc::new(state);
-                        turn.current = Some(Arc::clone(&state));
-                        turn.last_good = Arc::clone(&state);
-                        return Ok(Current { state, lost: false });
-                    }
-                    Err(IndexError::Malformed(_)) if turn.last_good.generation > 0 => {
-                        Some(revision)
-                    }
-                    Err(error) => return Err(error),
-                }
+        let last = self.reader.latest();
+        let lost = last.generation > 0 || also.known.is_some();
+        let revision = match self.reader.read(None).await? {
+            IndexReading::Found(state) => {
+                turn.current = Some(Arc::clone(&state));
+                return Ok(Current { state, lost: false });
             }
-            Reading::Missing | Reading::Unchanged => None,
+            IndexReading::Damaged(revision, _) if lost => Some(revision),
+            IndexReading::Damaged(_, error) => return Err(error),
+            IndexReading::Missing | IndexReading::Unchanged => None,
         };
-        let lost = turn.last_good.generation > 0;
-        let mut state = IndexState::clone(&turn.last_good);
+        let mut state = IndexState::clone(&last);
         state.revision = revision;
         let state = Arc::new(state);
         Ok(Current { state, lost })
     }
 
     /// The state after `current`, or none when nothing is to be changed.
-    fn next(&self, current: &Current, edits: &mut Edits) -> Option<IndexState> {
+    fn next(
+        &self,
+        current: &Current,
+        edits: &mut Edits,
+        also: &Also<'_>,
+    ) -> Result<Option<Next>, IndexError> {
         let Current { state, lost } = current;
         let mut components = state.components.clone();
+        let united = also.known.is_some_and(|known| components.merge(known));
         let now_ms = self.clock.now_ms().max(state.last_edit + 1);
-        let last_edit = edits.decide(&mut components, now_ms);
-        let changed = *lost || last_edit.is_some();
-        changed.then(|| IndexState {
-            generation: state.generation + 1,
+        let (last_edit, changes) = edits.decide(&mut components, now_ms);
+        let anew = *lost || united || also.upgrade;
+        if !anew && changes.is_empty() {
+            return Ok(None);
+        }
+        let at = Position::new(state.generation + 1);
+        let mut log = state.log.clone();
+        let mut way = Way::Plainly;
+        if anew && (log.is_some() || also.upgrade) {
+            let few = components.version_count() <= FACTS_MAX;
+            way = if few { Way::Plainly } else { Way::Anew };
+            let all: Vec<IndexChange> = few
+                .then(|| facts(&components))
+                .into_iter()
+                .flatten()
+                .collect();
+            log = Some(Log::of(at, &all).map_err(IndexError::unwritable)?);
+        } else if let Some(log) = &mut log {
+            log.push(at, &changes).map_err(IndexError::unwritable)?;
+            way = if log.is_long() {
+                Way::Folded
+            } else {
+                Way::Plainly
+            };
+        }
+        let state = IndexState {
+            generation: at.generation,
             last_edit: last_edit.unwrap_or(now_ms),
             components,
             revision: None,
-        })
+            log,
+        };
+        Ok(Some(Next { state, way }))
     }
 
     /// Writes `next` over `current`; none when somebody else was faster.
@@ -274,21 +345,47 @@ impl IndexWriter {
         &self,
         turn: &mut Turn,
         current: &IndexState,
-        next: IndexState,
+        next: Next,
     ) -> Result<Option<Arc<IndexState>>, IndexError> {
-        let (bytes, mut next) = blocking(move || Ok((next.to_bytes()?, next))).await?;
+        let Next { mut state, way } = next;
         turn.current = None;
-        match self.object.swap(current.revision.as_ref(), bytes).await? {
+        if way != Way::Plainly
+            && let Some(log) = &mut state.log
+        {
+            let snapshot = self.reader.put_snapshot(&state.components, log.position());
+            let snapshot = snapshot.await?;
+            match way {
+                Way::Anew => *log = Log::after(snapshot),
+                _ => log.fold(snapshot),
+            }
+        }
+        let (bytes, mut next) = blocking(move || Ok((state.to_bytes()?, state))).await?;
+        let swapped = self.reader.object.swap(current.revision.as_ref(), bytes);
+        match swapped.await? {
             Swapped::Conflict => Ok(None),
             Swapped::Done(revision) => {
                 next.revision = revision;
                 let next = Arc::new(next);
                 if next.revision.is_some() {
                     turn.current = Some(Arc::clone(&next));
+                    self.reader.note(&next);
                 }
-                turn.last_good = Arc::clone(&next);
+                if way != Way::Plainly {
+                    self.prune(current);
+                }
                 Ok(Some(next))
             }
+        }
+    }
+
+    /// Removes, beside all else, the snapshots before the one that the index named until now: it may
+    /// still be read.
+    fn prune(&self, before: &IndexState) {
+        let snapshot = before.log.as_ref().and_then(Log::snapshot);
+        if let Some(oldest) = snapshot.map(|snapshot| snapshot.at.generation) {
+            let reader = Arc::clone(&self.reader);
+            self.runtime
+                .spawn(async move { reader.prune(oldest).await });
         }
     }
 }
@@ -297,12 +394,17 @@ impl IndexWriter {
 
 impl Edits {
     /// Decides every edit on `components` and applies it; the time of the last one, or none when
-    /// nothing was applied. Each has a time of its own, from `first_ms` on.
+    /// nothing was applied, and what was. Each has a time of its own, from `first_ms` on.
     ///
     /// What an earlier attempt wrote, whose answer was lost, stays decided.
-    fn decide(&mut self, components: &mut Components, first_ms: u64) -> Option<u64> {
+    fn decide(
+        &mut self,
+        components: &mut Components,
+        first_ms: u64,
+    ) -> (Option<u64>, Vec<IndexChange>) {
         let mut at = first_ms;
         let mut last = None;
+        let mut changes = Vec::new();
         for (edit, decision) in &mut self.0 {
             if let Some(Decision::Change(change)) = decision
                 && change.is_in(components)
@@ -316,10 +418,11 @@ impl Edits {
                 at = at.max(change.at());
                 last = Some(at);
                 at += 1;
+                changes.push(change.clone());
             }
             *decision = Some(decided);
         }
-        last
+        (last, changes)
     }
 }
 
