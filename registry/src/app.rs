@@ -9,7 +9,7 @@ use std::{
 
 use ochre_cdn_sync::{Feed, Lookup, WakeUp, WakeUpError, Watch};
 use ochre_model::{Clock, SystemClock};
-use ochre_store::{Backend, Catalog, ComponentStore, OpenError};
+use ochre_store::{Backend, Catalog, ComponentStore, OpenError, StoreSettings};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
@@ -214,7 +214,16 @@ fn open(
     // One TLS provider for the process; a second app in it finds the first one's.
     let _already_installed = rustls::crypto::ring::default_provider().install_default();
     let observer = Arc::clone(metrics) as Arc<dyn ochre_store::StoreObserver>;
-    ComponentStore::open(&settings.storage, Arc::clone(clock), Some(observer))
+    let store = ComponentStore::open(&settings.storage, Arc::clone(clock), Some(observer))?;
+    let Some(origin) = &settings.origin else {
+        return Ok(store);
+    };
+    let reading = StoreSettings {
+        read_only: true,
+        ..origin.clone()
+    };
+    let reading = ComponentStore::open(&reading, Arc::clone(clock), None)?;
+    Ok(store.with_origin(reading, origin.retry_timeout))
 }
 
 /// Follows the shared manifest, and waits until it was read once.
@@ -260,7 +269,8 @@ async fn publish_samples(settings: &Settings, replica: &Replica, parts: &Parts) 
     let is_folder = settings.storage.backend == Backend::Folder;
     // Not yet read is not empty.
     let is_empty = replica.watch.status().loaded && replica.catalog.load().is_empty();
-    if settings.samples.publish && is_folder && is_empty {
+    let is_written = !settings.storage.read_only;
+    if settings.samples.publish && is_folder && is_written && is_empty {
         samples::publish(&parts.publisher).await
     } else {
         Vec::new()

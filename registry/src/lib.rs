@@ -9,6 +9,7 @@ pub mod auth;
 pub mod base_url;
 pub mod body;
 pub mod browser_client;
+pub mod cache_tags;
 pub mod directory;
 pub mod discovery;
 pub mod drivers;

@@ -108,8 +108,11 @@ impl Publisher {
     ///
     /// # Errors
     ///
-    /// When as many uploads as may be are on their way for too long.
+    /// When the node only reads, or as many uploads as may be are on their way for too long.
     pub async fn admit(&self) -> Result<OwnedSemaphorePermit, PublishFailure> {
+        if *self.gate.state() == WriteState::ReadOnly {
+            return Err(self.elsewhere());
+        }
         let permit = Arc::clone(&self.uploads).acquire_owned();
         match tokio::time::timeout(self.settings.queue_timeout, permit).await {
             Ok(Ok(permit)) => Ok(permit),
@@ -164,6 +167,7 @@ impl Publisher {
             WriteState::Safe => {}
             WriteState::Unknown => return Err(PublishFailure::not_ready()),
             WriteState::Unsafe(reason) => return Err(PublishFailure::read_only(reason)),
+            WriteState::ReadOnly => return Err(self.elsewhere()),
         }
         if request.is_dry_run {
             self.check_is_new(&id).await?;
@@ -173,6 +177,10 @@ impl Publisher {
         let manifest = package.manifest.stamped(self.clock.now_ms(), user);
         self.commit(&id, (manifest, package), user).await?;
         Ok(warnings)
+    }
+
+    fn elsewhere(&self) -> PublishFailure {
+        PublishFailure::replica(self.settings.primary_url.as_deref())
     }
 
     /// Waits for one of the publishes that may run at once.

@@ -18,6 +18,7 @@ use crate::{
     auth::Authenticator,
     base_url::BaseUrls,
     body::BodyLimits,
+    cache_tags::CacheTags,
     extract::ExtractSettings,
     handlers::{batch::BatchLimits, publish},
     middleware::{self, Edge},
@@ -101,6 +102,7 @@ struct Shared {
     batch_limits: BatchLimits,
     extract: ExtractSettings,
     base_urls: BaseUrls,
+    cache_tags: CacheTags,
     prefix: String,
 }
 
@@ -135,6 +137,7 @@ impl Shared {
                     .collect(),
             },
             base_urls: BaseUrls::new(http),
+            cache_tags: CacheTags::new(&http.cache_tags),
             prefix: http.prefix.clone(),
         }
     }
@@ -158,6 +161,7 @@ impl Shared {
             .app_data(web::Data::from(parts.clock))
             .app_data(web::Data::from(Arc::clone(&self.edge)))
             .app_data(web::Data::new(self.base_urls.clone()))
+            .app_data(web::Data::new(self.cache_tags.clone()))
             .app_data(web::Data::new(self.body_limits))
             .app_data(web::Data::new(self.batch_limits))
             .app_data(web::Data::new(self.extract.clone()));

@@ -47,6 +47,9 @@ pub struct Settings {
     pub http: HttpSettings,
     /// Where components are stored.
     pub storage: StoreSettings,
+    /// The store that `storage` is a replica of: asked for exact versions that are not there yet.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub origin: Option<StoreSettings>,
     /// How the node follows the shared manifest.
     pub sync: WatchSettings,
     /// How nodes wake each other.
@@ -105,6 +108,9 @@ pub struct PublishSettings {
     pub upload_max: ByteSize,
     /// Uploads at once; more wait, up to `queue_timeout`.
     pub uploads_max: usize,
+    /// The registry that publishers of a read-only node (`storage.read_only`) are told of.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub primary_url: Option<String>,
     /// Publishes at once; more wait, up to `queue_timeout`.
     pub concurrency: usize,
     /// How long a publish may wait for its turn; then 503.
@@ -209,6 +215,8 @@ impl Settings {
     /// Every value that cannot work, each with its key, the value and what to do.
     pub fn problems(&self) -> Vec<String> {
         let mut problems = self.storage.validate();
+        let origin = self.origin.iter().flat_map(StoreSettings::validate);
+        problems.extend(origin.map(|problem| problem.replace("storage.", "origin.")));
         problems.extend(self.http.problems());
         problems.extend(self.sync.validate());
         problems.extend(self.redis.validate());
@@ -297,6 +305,7 @@ impl Default for TaskSettings {
 impl Default for PublishSettings {
     fn default() -> Self {
         Self {
+            primary_url: None,
             upload_max: ByteSize::mib(50),
             uploads_max: 32,
             concurrency: 8,

@@ -24,6 +24,8 @@ pub enum WriteState {
     Unknown,
     /// It does not; the text says what to do.
     Unsafe(String),
+    /// Nothing is to be written: the node serves from a replica.
+    ReadOnly,
 }
 
 /// The answer of the self-test, shared by all who ask.
@@ -37,8 +39,15 @@ pub struct WriteGate {
 // === impl WriteGate ===
 
 impl WriteGate {
-    /// Tests the store once, for a bounded time, and holds its writes until it has passed.
+    /// Tests the store once, for a bounded time, and holds its writes until it has passed. A store
+    /// that is only read is not tested.
     pub async fn test(store: &ComponentStore) -> Arc<Self> {
+        if store.is_read_only() {
+            return Arc::new(Self {
+                state: ArcSwap::from_pointee(WriteState::ReadOnly),
+                testing: Mutex::default(),
+            });
+        }
         store.hold_writes();
         let gate = Arc::new(Self {
             state: ArcSwap::from_pointee(WriteState::Unknown),

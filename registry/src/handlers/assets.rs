@@ -16,6 +16,7 @@ use ochre_model::ComponentId;
 
 use crate::{
     assets::{Asset, AssetError, Assets, Encoding},
+    cache_tags::CacheTags,
     error::ApiError,
     etag,
     extract::{ComponentPath, segment},
@@ -39,7 +40,7 @@ pub(crate) async fn get(
     request: HttpRequest,
     path: ComponentPath,
     (assets, renderer): (web::Data<Assets>, web::Data<Renderer>),
-    own: web::Data<OcClient>,
+    (own, tags): (web::Data<OcClient>, web::Data<CacheTags>),
 ) -> Result<HttpResponse, ApiError> {
     let file = segment(&request, "path")?;
     let missing = || ApiError::not_found("there is no such file");
@@ -69,7 +70,10 @@ pub(crate) async fn get(
                 ApiError::unavailable("storage_unavailable", error.to_string())
             }
         })?;
-    respond(&request, &asset, IMMUTABLE)
+    let mut response = respond(&request, &asset, IMMUTABLE)?;
+    let keys = (id.name.as_str(), id.version.as_str());
+    tags.add(response.headers_mut(), keys);
+    Ok(response)
 }
 
 /// The encoding that a caller gets; a range is one of the file as it is.

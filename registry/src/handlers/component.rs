@@ -9,6 +9,7 @@ use serde_json::Value;
 use crate::{
     answer,
     body::{self, BodyLimits},
+    cache_tags::CacheTags,
     error::ApiError,
     extract::{Caller, ComponentPath, QueryParameters, segment},
     render::{RenderRequest, Renderer},
@@ -20,7 +21,11 @@ pub(crate) async fn get(
     path: ComponentPath,
     query: QueryParameters,
     caller: Caller,
-    (renderer, clock): (web::Data<Renderer>, web::Data<dyn Clock>),
+    (renderer, clock, tags): (
+        web::Data<Renderer>,
+        web::Data<dyn Clock>,
+        web::Data<CacheTags>,
+    ),
 ) -> HttpResponse {
     let base_url = Arc::clone(&caller.base_url);
     let asked = RenderRequest {
@@ -34,7 +39,12 @@ pub(crate) async fn get(
         nesting: renderer.outermost(),
     };
     let rendering = renderer.render(asked).await;
-    answer::respond(&request, rendering, &base_url, &**clock)
+    let keys = tags.of(&rendering);
+    let mut response = answer::respond(&request, rendering, &base_url, &**clock);
+    if let Some((name, version)) = keys {
+        tags.add(response.headers_mut(), (&name, &version));
+    }
+    response
 }
 
 /// Runs a server action of one component; parameters come from the query and the body.

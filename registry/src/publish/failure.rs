@@ -155,6 +155,14 @@ impl PublishFailure {
         Self::new(503, "unavailable", members)
     }
 
+    /// The node serves from a replica, which is never written.
+    pub(super) fn replica(primary: Option<&str>) -> Self {
+        let primary = primary.unwrap_or("the registry that it is a replica of");
+        let text = format!("this registry is read-only: publish to {primary}");
+        let members = vec![("code", json!("store_read_only")), ("error", json!(text))];
+        Self::new(403, "refused", members)
+    }
+
     /// The store did not answer since the node started.
     pub(super) fn not_ready() -> Self {
         Self::temporary(

@@ -5,6 +5,8 @@ use std::{collections::BTreeMap, net::SocketAddr, time::Duration};
 use bytesize::ByteSize;
 use serde::{Deserialize, Serialize};
 
+use crate::cache_tags::CacheTagHeader;
+
 /// The OC version that this registry is compatible with.
 pub const OC_VERSION: &str = "0.50.44";
 
@@ -61,6 +63,8 @@ pub struct HttpSettings {
     pub batch_deadline: Duration,
     /// Longest answer of a batch; entries past it are answered 500 in place.
     pub batch_output_max: ByteSize,
+    /// Headers that tell caches what an answer is made of: `surrogate-key`, `cache-tag`.
+    pub cache_tags: Vec<CacheTagHeader>,
     /// Longest request head without its first line, in bytes; more is answered 431.
     pub headers_max: ByteSize,
 }
@@ -157,6 +161,7 @@ impl Default for HttpSettings {
             batch_concurrency: 10,
             batch_deadline: Duration::from_secs(30),
             batch_output_max: ByteSize::mib(32),
+            cache_tags: Vec::new(),
             headers_max: ByteSize::kib(64),
         }
     }

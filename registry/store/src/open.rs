@@ -68,7 +68,7 @@ pub fn open_objects(settings: &StoreSettings) -> Result<(Arc<dyn ObjectStore>, M
         Backend::Gcs => (Arc::new(gcs::open(settings)?), Medium::Gcs),
         Backend::Azure => (azure::open(settings)?, Medium::Azure),
         Backend::Folder => {
-            let (objects, root) = folder::open(&settings.path)?;
+            let (objects, root) = folder::open(&settings.path, settings.read_only)?;
             (Arc::new(objects), Medium::Folder(root))
         }
     })
