@@ -8,6 +8,7 @@ mod events;
 mod late;
 mod mirror;
 mod publish;
+mod replica;
 mod side_by_side;
 mod store_faults;
 mod takeover;

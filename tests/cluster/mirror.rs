@@ -5,6 +5,8 @@ use std::{collections::BTreeMap, path::Path, time::Duration};
 use ochre_tests::{
     Answer, Bucket, TestMirror, TestPackage, TestRegistry, TestStore, eventually, files_below,
 };
+use ring::hmac;
+use wiremock::{Mock, MockServer, ResponseTemplate};
 
 /// How long a mirror may take until it is level.
 const LEVEL_WITHIN: Duration = Duration::from_mins(2);
@@ -219,6 +221,60 @@ async fn prune_deletes_only_when_told_to() {
 
     assert_eq!(done.complete()["releases"], surplus);
     assert_eq!(visible(&target), 4);
+}
+
+/// Checks a message as `docs/mirroring.md` says.
+fn keys_of(request: &wiremock::Request, secret: &str) -> Vec<String> {
+    let header = |name: &str| {
+        let value = request.headers[name].to_str();
+        value.expect("a text").to_owned()
+    };
+    let body = std::str::from_utf8(&request.body).expect("a text");
+    let signed = format!("{}.{body}", header("ochre-timestamp"));
+    let tag = header("ochre-signature");
+    let tag = hex::decode(tag.strip_prefix("v1=").expect("a version")).expect("digits");
+    let key = hmac::Key::new(hmac::HMAC_SHA256, secret.as_bytes());
+    hmac::verify(&key, signed.as_bytes(), &tag).expect("the signature is right");
+    let message: serde_json::Value = serde_json::from_str(body).expect("JSON");
+    let keys = message["keys"].as_array().expect("an array");
+    keys.iter()
+        .map(|key| key.as_str().expect("a text").to_owned())
+        .collect()
+}
+
+#[tokio::test]
+async fn changed_keys_are_the_tags_of_answers_and_are_posted_with_a_signature() {
+    let (source, target) = (TestStore::folder(), TestStore::folder());
+    let settings = "[http]\ncache_tags = [\"surrogate-key\", \"cache-tag\"]\n";
+    let registry = TestRegistry::start_on(&source, settings).await;
+    registry.publish(&package(0)).await;
+    let webhook = MockServer::start().await;
+    let answer = Mock::given(wiremock::matchers::any());
+    answer
+        .respond_with(ResponseTemplate::new(202))
+        .mount(&webhook)
+        .await;
+    let secret = "only for this test";
+    let purge = format!("[purge]\nurl = {:?}\nsecret = {secret:?}\n", webhook.uri());
+    let mirror = TestMirror::of(&source, &purge).to("edge", "cdn", &target);
+
+    mirror.run(&["--once"]).await.complete();
+
+    let requests = webhook.received_requests().await.expect("recorded");
+    let [request] = requests.as_slice() else {
+        panic!("{requests:?}");
+    };
+    let keys = keys_of(request, secret);
+    assert_eq!(keys, ["mirrored-0", "mirrored-0@1.0.0"]);
+    for path in [
+        "/mirrored-0",
+        "/mirrored-0/1.0.0",
+        "/~assets/mirrored-0/1.0.0/public/text.txt",
+    ] {
+        let answer = registry.get(path).await.expect_status(200);
+        assert_eq!(answer.header("surrogate-key"), keys.join(" "), "{path}");
+        assert_eq!(answer.header("cache-tag"), keys.join(","), "{path}");
+    }
 }
 
 #[tokio::test]
