@@ -45,3 +45,11 @@ async fn every_template_type_is_interactive_with_the_own_client_and_with_that_of
     script.with("CLIENT", "oc-client/client.js").passes().await;
     Script::new("types", &registry).passes().await;
 }
+
+#[tokio::test]
+async fn solid_is_rendered_to_what_a_browser_makes_of_it() {
+    let registry = TestRegistry::start_with(SETTINGS).await;
+    publish_compiled(&registry, &Tools::find(), "markup-solid").await;
+    let script = Script::new("solid", &registry);
+    script.with("CLIENT", "oc-client/client.js").passes().await;
+}

@@ -14,6 +14,7 @@ pub mod errors;
 pub mod fixture;
 pub mod framework;
 pub mod hostile;
+pub mod page;
 pub mod plugins;
 pub mod provider;
 pub mod sandbox;
@@ -94,6 +95,14 @@ macro_rules! driver_contract {
             error_of_the_provider_comes_before_that_of_the_view
             html_may_be_a_promise
             html_that_never_comes_ends_at_the_deadline
+        ]);
+        $crate::driver_contract!(@module page, $driver, [
+            page_is_filled_and_written
+            browser_fills_the_page_again
+            effects_wait_for_the_browser
+            pages_are_those_of_one_caller
+            page_without_anything_is_rendered
+            names_that_would_be_markup_are_refused
         ]);
         $crate::driver_contract!(@module plugins, $driver, [
             plugins_answer_at_once_by_callback_and_by_promise

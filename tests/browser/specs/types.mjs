@@ -15,7 +15,7 @@ const cards = {
     'card-react': { clicks: [0, 1], onRegistry: true },
     'card-preact': { clicks: [0, 1], onRegistry: true },
     'card-vue': { clicks: [2, 3], onRegistry: true, isMadeAnew: true },
-    'card-solid': { clicks: [2, 3] },
+    'card-solid': { clicks: [2, 3], onRegistry: true, isMadeAnew: true },
     'card-svelte': { clicks: [2, 3] },
     'card-esm': { clicks: [2, 3] },
 };

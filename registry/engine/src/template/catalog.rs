@@ -8,6 +8,16 @@ const VUE_MODULES: &[(&str, &str)] = &[
     ("@vue/compiler-ssr", include_str!("js/vue-compiler.js")),
 ];
 
+/// Modules of ours for views that fill a page.
+const PAGE: &[(&str, &str)] = &[
+    ("ochre/component", include_str!("js/component.js")),
+    ("ochre/dom/tree", include_str!("js/dom/tree.js")),
+    ("ochre/dom/markup", include_str!("js/dom/markup.js")),
+    ("ochre/dom/style", include_str!("js/dom/style.js")),
+    ("ochre/dom/element", include_str!("js/dom/element.js")),
+    ("ochre/dom/page", include_str!("js/dom/page.js")),
+];
+
 /// Module of ours for views that register what a framework renders.
 const COMPONENT: &[(&str, &str)] = &[("ochre/component", include_str!("js/component.js"))];
 
@@ -251,7 +261,14 @@ pub const PACKS: &[PackSpec] = &[
         adapter: include_str!("js/vue.js"),
         modules: VUE_MODULES,
     },
-    unrendered("oc-template-solid", "0.1.4"),
+    PackSpec {
+        template_type: "oc-template-solid",
+        template_version: "0.1.4",
+        files: &[],
+        externals: &[],
+        adapter: include_str!("js/solid.js"),
+        modules: PAGE,
+    },
     unrendered("oc-template-svelte", "0.0.2"),
     unrendered("oc-template-esm", "0.0.1"),
 ];

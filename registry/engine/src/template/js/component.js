@@ -5,14 +5,14 @@
 const message = (value) => `Cannot read properties of ${value} (reading 'props')`;
 
 // `registry`: where in `oc` the view registers it. `toHtml(registered, props)` answers HTML, or a
-// promise of it.
-module.exports = function component(registry, toHtml) {
+// promise of it. `surroundings()`: what the view finds in `oc` beside the components, made anew.
+module.exports = function component(registry, toHtml, surroundings = () => ({})) {
   return function link(view) {
     const { components } = globalThis.oc;
     // Views number their elements and keep their properties in `oc`: each render starts afresh,
     // so that nothing of one caller is there for the next.
     const begin = () => {
-      globalThis.oc = { components: Object.assign({}, components) };
+      globalThis.oc = { ...surroundings(), components: Object.assign({}, components) };
     };
     const registered = (key) => {
       const known = globalThis.oc[registry];
