@@ -139,6 +139,7 @@ impl Lifecycle {
             WriteState::Safe => {}
             WriteState::Unknown => return Err(failure::not_ready()),
             WriteState::Unsafe(reason) => return Err(failure::read_only(reason)),
+            WriteState::ReadOnly => return Err(failure::replica()),
         }
         let turn = tokio::time::timeout(self.queue_timeout, self.turns.acquire());
         let Ok(Ok(_turn)) = turn.await else {

@@ -15,6 +15,15 @@ pub(super) fn read_only(reason: &str) -> ApiError {
     )
 }
 
+/// States and channels change where releases are published.
+pub(super) fn replica() -> ApiError {
+    ApiError::new(
+        StatusCode::FORBIDDEN,
+        "store_read_only",
+        "this registry is read-only: ask the registry that releases are published to",
+    )
+}
+
 /// The store did not answer since the node started.
 pub(super) fn not_ready() -> ApiError {
     ApiError::unavailable(
