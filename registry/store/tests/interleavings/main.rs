@@ -184,8 +184,6 @@ cases! { every_order {
     a_channel_is_moved_to_a_version_that_is_yanked:
         over_a_channel(&[Edit::MoveTo("0.9.0"), Edit::RollBack, YANK]);
     a_version_is_yanked_beside_a_publish: over_a_catalog(&[X, Actor::Edit(YANK)]);
-    a_list_that_lost_a_version_again_is_mended_by_polls:
-        over_a_catalog(&[X, Actor::NodeStart, Actor::Poll(1)]);
 } }
 
 cases! { every_fault {
@@ -197,12 +195,11 @@ cases! { every_fault {
         Actor::Read { version: "1.0.1" },
         node("1.0.1", NodeList::Folders),
     ]);
-    a_channel_is_rolled_back_twice: over_a_channel(&[Edit::RollBack, Edit::RollBack]);
     a_channel_is_moved_and_removed: over_a_channel(&[Edit::MoveTo("0.7.0"), Edit::Remove]);
     a_version_is_yanked_and_offered_again: over_a_channel(&[YANK, UNYANK]);
 } }
 
-cases! { thorough {
+cases! { one_switch {
     a_publish_is_reconciled_with_everything: over_a_catalog(&[X, EVERYTHING]);
     three_versions_are_published: over_a_catalog(&[X, OTHER, publisher("1.0.2", "u")]);
     one_version_is_published_thrice: over_a_catalog(&[X, Y, X]);
@@ -211,19 +208,29 @@ cases! { thorough {
         over_a_catalog(&[X, node("1.0.1", NodeList::Folders), Actor::Poll(2)]);
 } }
 
+cases! { two_switches {
+    a_list_that_lost_a_version_again_is_mended_by_polls:
+        over_a_catalog(&[X, Actor::NodeStart, Actor::Poll(1)]);
+} }
+
+fn one_switch(scenario: &Scenario) {
+    some_orders(scenario, 1);
+}
+
+fn two_switches(scenario: &Scenario) {
+    some_orders(scenario, 2);
+}
+
 /// Every order in what is run by hand, else those with few switches.
-fn thorough(scenario: &Scenario) {
+fn some_orders(scenario: &Scenario, switches: usize) {
+    if is_thorough() {
+        return every_order(scenario);
+    }
     let begun = std::time::Instant::now();
     let stage = Stage::new(scenario);
-    let (what, tried) = if is_thorough() {
-        let tried = explore::all_orders(&stage, Fault::None, usize::MAX);
-        ("every order", tried)
-    } else {
-        let serial = explore::few_switches(&stage, &Contended::new(), Fault::None, 0);
-        let tried = explore::few_switches(&stage, &serial.contended, Fault::None, 2);
-        ("two switches", tried)
-    };
-    told(scenario, what, &tried, begun);
+    let serial = explore::few_switches(&stage, &Contended::new(), Fault::None, 0);
+    let tried = explore::few_switches(&stage, &serial.contended, Fault::None, switches);
+    told(scenario, &format!("{switches} switches"), &tried, begun);
 }
 
 /// Orders in which a law was broken once.

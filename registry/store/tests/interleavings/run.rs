@@ -1,7 +1,7 @@
 //! One run: all actors over one store, call by call, in the order that somebody chooses.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     fmt::Write as _,
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
@@ -20,8 +20,12 @@ use crate::{
     serial::{self, Ending},
 };
 
-/// Longer than any pause between two attempts: whoever waits for less has gone on when it is over.
-const SETTLED: Duration = Duration::from_secs(3);
+/// Longer than the first pauses between two attempts: whoever waits for less has gone on when it is
+/// over.
+const SETTLED: Duration = Duration::from_millis(70);
+
+/// How often somebody is waited for who neither calls the store nor is done.
+const WAITS_MAX: usize = 50;
 
 /// Content of what is published before a run.
 const SEED: &str = "old";
@@ -113,6 +117,8 @@ struct World {
     waiting: Vec<(Pending, Arrival)>,
     /// Calls that each actor has made, and how many of them the fault could have struck.
     issued: Vec<(usize, usize)>,
+    /// Actors whose process has ended.
+    dead: BTreeSet<usize>,
 }
 
 // === impl Stage ===
@@ -308,6 +314,7 @@ impl World {
             outcomes,
             waiting: Vec::new(),
             issued,
+            dead: BTreeSet::new(),
         }
     }
 
@@ -347,8 +354,23 @@ impl World {
 
     /// Lets everybody go on until nobody can without a call of the store.
     async fn settle(&mut self, step: usize, execution: &mut Execution) {
-        // The clock is paused: it moves on only when there is nothing else to do.
-        tokio::time::sleep(SETTLED).await;
+        for _ in 0..WAITS_MAX {
+            // The clock is paused: it moves on only when there is nothing else to do.
+            tokio::time::sleep(SETTLED).await;
+            self.admit(step, execution);
+            let outcomes = lock(&self.outcomes);
+            let mut busy = outcomes.iter().enumerate().filter(|(actor, outcome)| {
+                let waits = |(one, _): &(Pending, Arrival)| one.id.actor == *actor;
+                outcome.is_none() && !self.dead.contains(actor) && !self.waiting.iter().any(waits)
+            });
+            if busy.next().is_none() {
+                return;
+            }
+        }
+    }
+
+    /// Takes the calls that have arrived.
+    fn admit(&mut self, step: usize, execution: &mut Execution) {
         self.waiting.retain(|(_, arrival)| !arrival.is_abandoned());
         let mut arrivals = self.gate.take();
         arrivals.sort_by(|left, right| left.call.cmp(&right.call));
@@ -362,6 +384,7 @@ impl World {
             *issued += 1;
             if self.fault.dead(id) {
                 execution.struck = true;
+                self.dead.insert(actor);
                 continue;
             }
             let fate = if arrival.is_effect() {
