@@ -88,6 +88,11 @@ impl Log {
         self.writes.last().map_or(self.since, |write| write.at)
     }
 
+    /// Whether it tells of this write. One of long ago it may have forgotten.
+    pub(crate) fn holds(&self, at: Position) -> bool {
+        self.since == at || self.writes.iter().any(|write| write.at == at)
+    }
+
     /// Where the index lies whole.
     pub(crate) fn snapshot(&self) -> Option<&SnapshotRef> {
         self.snapshot.as_ref()

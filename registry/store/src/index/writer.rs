@@ -244,13 +244,21 @@ impl IndexWriter {
     ) -> Result<Arc<IndexState>, IndexError> {
         let mut backoff = Backoff::between(Duration::from_millis(4), Duration::from_millis(500));
         let (mut conflicts, mut errors) = (0, 0);
+        let mut tried: Vec<Position> = Vec::new();
         loop {
             let attempt = async {
                 let current = self.current(turn, also).await?;
-                match self.next(&current, edits, also)? {
-                    None => Ok(Some(current.state)),
-                    Some(next) => self.swap(turn, &current.state, next).await,
+                // An earlier attempt was written, though its answer said otherwise or was lost.
+                if let Some(log) = &current.state.log
+                    && tried.iter().any(|at| log.holds(*at))
+                {
+                    return Ok(Some(current.state));
                 }
+                let Some(next) = self.next(&current, edits, also)? else {
+                    return Ok(Some(current.state));
+                };
+                tried.extend(next.state.log.as_ref().map(Log::position));
+                self.swap(turn, &current.state, next).await
             };
             match attempt.await {
                 Ok(Some(state)) => return Ok(state),

@@ -196,6 +196,7 @@ cases! { every_fault {
         node("1.0.1", NodeList::Folders),
     ]);
     a_channel_is_moved_and_removed: over_a_channel(&[Edit::MoveTo("0.7.0"), Edit::Remove]);
+    a_channel_is_rolled_back_twice: over_a_channel(&[Edit::RollBack, Edit::RollBack]);
     a_version_is_yanked_and_offered_again: over_a_channel(&[YANK, UNYANK]);
 } }
 
