@@ -6,7 +6,7 @@ use std::{
 };
 
 use ochre_model::{Clock, ComponentId};
-use tokio::{runtime::Handle, sync::oneshot};
+use tokio::{runtime::Handle, sync::oneshot, time::Instant};
 
 use super::{
     IndexChange, IndexError, IndexReader, IndexReading, IndexState, Log, Position, apply,
@@ -27,6 +27,9 @@ const ERRORS_MAX: usize = 4;
 
 /// Versions up to which an index that is written anew needs no snapshot.
 const FACTS_MAX: usize = 500;
+
+/// Longest rest between two writes of one process.
+const REST_MAX: Duration = Duration::from_millis(250);
 
 /// What a write did.
 #[derive(Clone, Debug)]
@@ -69,6 +72,8 @@ struct Waiter {
 #[derive(Debug)]
 struct Turn {
     exporter: Exporter,
+    /// When the next write may begin.
+    rested: Instant,
     /// The index as last read or written, valid until a swap says otherwise.
     current: Option<Arc<IndexState>>,
 }
@@ -125,6 +130,7 @@ impl IndexWriter {
             waiting: Mutex::default(),
             turn: tokio::sync::Mutex::new(Turn {
                 exporter,
+                rested: Instant::now(),
                 current: None,
             }),
             reader,
@@ -162,6 +168,7 @@ impl IndexWriter {
     /// Writes for all who wait, once it is this task's turn.
     async fn write_waiting(&self) {
         let mut turn = self.turn.lock().await;
+        tokio::time::sleep_until(turn.rested).await;
         let batch =
             std::mem::take(&mut *self.waiting.lock().unwrap_or_else(PoisonError::into_inner));
         if batch.is_empty() {
@@ -242,7 +249,7 @@ impl IndexWriter {
         edits: &mut Edits,
         also: &Also<'_>,
     ) -> Result<Arc<IndexState>, IndexError> {
-        let mut backoff = Backoff::between(Duration::from_millis(4), Duration::from_millis(500));
+        let mut backoff = Backoff::between(Duration::from_millis(4), Duration::from_millis(150));
         let (mut conflicts, mut errors) = (0, 0);
         let mut tried: Vec<Position> = Vec::new();
         loop {
@@ -368,10 +375,12 @@ impl IndexWriter {
             }
         }
         let (bytes, mut next) = blocking(move || Ok((state.to_bytes()?, state))).await?;
+        let begun = Instant::now();
         let swapped = self.reader.object.swap(current.revision.as_ref(), bytes);
         match swapped.await? {
             Swapped::Conflict => Ok(None),
             Swapped::Done(revision) => {
+                turn.rest(begun.elapsed());
                 next.revision = revision;
                 let next = Arc::new(next);
                 if next.revision.is_some() {
@@ -395,6 +404,17 @@ impl IndexWriter {
             self.runtime
                 .spawn(async move { reader.prune(oldest).await });
         }
+    }
+}
+
+// === impl Turn ===
+
+impl Turn {
+    /// Leaves others time for a write after one that took so long. This process knows the index
+    /// that it has written and would be first again and again: others must read it before.
+    fn rest(&mut self, took: Duration) {
+        let rest = took.mul_f64(rand::random_range(1.0..3.0));
+        self.rested = Instant::now() + rest.min(REST_MAX);
     }
 }
 
