@@ -26,6 +26,8 @@ pub enum Fault {
     None,
     /// The call with that number fails and does nothing.
     Fail(usize),
+    /// The calls from the one number up to, without, the other fail and do nothing.
+    FailFrom(usize, usize),
     /// The call with that number is done, but its answer is an error.
     LoseAnswer(usize),
     /// That call and all later ones fail and do nothing, as after a crash before it.
@@ -85,6 +87,7 @@ impl FaultyStore {
         let call = self.calls.fetch_add(1, Ordering::SeqCst);
         match self.fault() {
             Fault::Fail(number) if call == number => Fate::Fail,
+            Fault::FailFrom(first, end) if (first..end).contains(&call) => Fate::Fail,
             Fault::StopBefore(number) if call >= number => Fate::Fail,
             Fault::LoseAnswer(number) | Fault::StopAfter(number) if call == number => {
                 Fate::WorkThenFail

@@ -1,13 +1,14 @@
 //! Markers of unfinished publishes, and the reserved spellings of names.
 
 use bytes::Bytes;
-use object_store::{Error, ObjectMeta, PutMode};
+use object_store::{ObjectMeta, PutMode};
 use ochre_model::{ComponentId, ComponentName};
 use serde::{Deserialize, Serialize};
 
 use crate::{
     commit::CommitError,
     key::{Labels, StoreKey},
+    objects::FetchError,
     retry::Backoff,
     source::ReadError,
     store::Inner,
@@ -78,9 +79,15 @@ impl Inner {
             .map_err(|error| ReadError::Unavailable(std::sync::Arc::new(error)))?;
         let mut markers = Vec::with_capacity(listing.len());
         for object in listing {
-            if let Some(bytes) = self.objects.fetch(&object.location, MARKER_MAX).await? {
-                let marker = serde_json::from_slice(&bytes).ok();
-                markers.push((object, marker));
+            match self.objects.fetch(&object.location, MARKER_MAX).await {
+                Ok(Some(bytes)) => {
+                    let marker = serde_json::from_slice(&bytes).ok();
+                    markers.push((object, marker));
+                }
+                Ok(None) => {}
+                // Not one of ours: it must not keep the others from being finished.
+                Err(FetchError::TooLarge { .. }) => markers.push((object, None)),
+                Err(error) => return Err(error.into()),
             }
         }
         Ok(markers)
@@ -106,7 +113,7 @@ impl Inner {
             let put = self.objects.put(&path, &spelling, mode, Labels::default());
             match put.await {
                 Ok(_) => return Ok(()),
-                Err(Error::AlreadyExists { .. } | Error::Precondition { .. }) => {}
+                // Whoever has it is read, unless the store has refused for another reason.
                 Err(error) if !backoff.pause().await => return Err(error.into()),
                 Err(_) => {}
             }

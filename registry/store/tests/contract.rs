@@ -66,6 +66,9 @@ faults! {
     faults::a_crash_at_any_call_tears_nothing,
     faults::a_crash_at_any_call_is_mended_by_reconcile,
     faults::one_fault_at_any_call_is_survived,
+    faults::a_row_of_failures_is_survived_or_told,
+    faults::a_fault_in_a_reconcile_removes_nothing,
+    faults::an_odd_marker_is_told_and_passed_over,
     faults::a_store_that_ignores_conditions_is_refused,
     states::a_channel_is_moved_once_whatever_answer_is_lost,
 }

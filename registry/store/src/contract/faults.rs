@@ -38,6 +38,70 @@ pub async fn a_crash_at_any_call_is_mended_by_reconcile(subject: &Subject) {
     }
 }
 
+/// Five failures in a row, from any call on, are survived or told; trying again ends well.
+pub async fn a_row_of_failures_is_survived_or_told(subject: &Subject) {
+    for call in 0..CALLS_MAX {
+        let id = id("row", &format!("1.0.{call}"));
+        let (store, faulty) = subject.faulty(Fault::FailFrom(call, call + 5));
+        match publish(&store, &id, "x").await {
+            Ok(_) => {}
+            Err(CommitError::Unavailable(_)) => {
+                faulty.set_fault(Fault::None);
+                retry(subject, &id).await;
+            }
+            other => panic!("{call}: {other:?}"),
+        }
+        assert_listed(subject, &id).await;
+        if faulty.calls() <= call {
+            return;
+        }
+    }
+}
+
+/// A reconcile that is cut short at any call, or does not see all, takes nothing away.
+pub async fn a_fault_in_a_reconcile_removes_nothing(subject: &Subject) {
+    publish(&subject.store(), &id("a", "1.0.0"), "x")
+        .await
+        .expect("published");
+    let known = catalog(&subject.store()).await;
+    for (_, fault) in STOPS.into_iter().chain(FAULTS) {
+        for call in 0..CALLS_MAX {
+            subject.delete("components.json").await;
+            let before = subject.list().await;
+            let (store, faulty) = subject.faulty(fault(call));
+            let everything = ReconcileScope::Everything;
+            let told = store.reconcile(everything, Some(&known)).await;
+            let after = subject.list().await;
+            let gone: Vec<_> = before.iter().filter(|key| !after.contains(key)).collect();
+            // Old states of the index make way for new ones.
+            let index = |key: &&String| key.contains(".ochre/index");
+            assert!(gone.iter().all(index), "{call}: {gone:?}, {told:?}");
+            let whole = subject.store().reconcile(everything, Some(&known)).await;
+            whole.expect("reconciled");
+            assert_listed(subject, &id("a", "1.0.0")).await;
+            if faulty.calls() <= call {
+                break;
+            }
+        }
+    }
+}
+
+/// An object among the markers that is none keeps nobody's work from being finished.
+pub async fn an_odd_marker_is_told_and_passed_over(subject: &Subject) {
+    let id = id("marked", "1.0.0");
+    let (store, _) = subject.faulty(Fault::StopAfter(4));
+    assert!(publish(&store, &id, "x").await.is_err());
+    for (name, text) in [("0-large", "x".repeat(10_000)), ("0-odd", "[]".to_owned())] {
+        subject.put_own(&format!("pending/{name}"), text).await;
+    }
+    let pending = ReconcileScope::Pending;
+    let report = subject.store().reconcile(pending, None).await;
+    let report = report.expect("reconciled");
+    assert_eq!(report.problems.len(), 2, "{report:?}");
+    assert_eq!(report.finished, std::slice::from_ref(&id));
+    assert_listed(subject, &id).await;
+}
+
 /// A store that does not know conditional writes is refused.
 pub async fn a_store_that_ignores_conditions_is_refused(subject: &Subject) {
     let (store, _) = subject.faulty(Fault::IgnoreConditions);
