@@ -10,6 +10,7 @@ pub mod base_url;
 pub mod body;
 pub mod browser_client;
 pub mod cache_tags;
+pub mod descriptors;
 pub mod directory;
 pub mod discovery;
 pub mod drivers;

@@ -19,6 +19,7 @@ use crate::{
     base_url::BaseUrls,
     body::BodyLimits,
     cache_tags::CacheTags,
+    descriptors,
     extract::ExtractSettings,
     handlers::{batch::BatchLimits, publish},
     middleware::{self, Edge},
@@ -37,13 +38,14 @@ pub(crate) fn start(
     settings: &Settings,
 ) -> io::Result<Server> {
     let http = settings.http.clone();
+    let workers = if http.workers == 0 {
+        cores()
+    } else {
+        http.workers
+    };
     let builder = Server::build()
-        .workers(if http.workers == 0 {
-            cores()
-        } else {
-            http.workers
-        })
-        .max_concurrent_connections(http.connections_max)
+        .workers(workers)
+        .max_concurrent_connections(connections(http.connections_max, workers))
         .shutdown_timeout(http.shutdown_timeout.as_secs().max(1))
         .disable_signals();
     let draining = builder.graceful_shutdown_signal();
@@ -166,6 +168,19 @@ impl Shared {
             .app_data(web::Data::new(self.batch_limits))
             .app_data(web::Data::new(self.extract.clone()));
     }
+}
+
+/// Connections of one worker, as many as the operating system allows.
+fn connections(wanted: usize, workers: usize) -> usize {
+    let limit = descriptors::raise();
+    let allowed = descriptors::connections(wanted, workers, limit);
+    if allowed < wanted {
+        tracing::warn!(
+            limit,
+            "http.connections_max is {wanted}, but the limit of open files (ulimit -n) leaves              {allowed} for each of {workers} workers"
+        );
+    }
+    allowed
 }
 
 fn cores() -> usize {

@@ -9,6 +9,7 @@ mod cli;
 mod client;
 mod consume;
 mod credentials;
+mod descriptors;
 mod discovery;
 mod fallback;
 mod lifecycle;

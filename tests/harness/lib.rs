@@ -50,7 +50,9 @@ pub use package::{RawEntry, TestPackage, archive_of};
 pub use process::Process;
 pub use raw::RawConnection;
 pub use redis::RedisServer;
-pub use registry::{TestRegistry, TestStore, cli_binary, free_port, put_request, registry_binary};
+pub use registry::{
+    Surroundings, TestRegistry, TestStore, cli_binary, free_port, put_request, registry_binary,
+};
 pub use s3::S3Server;
 pub use tar::EntryType;
 pub use tools::Tools;

@@ -120,6 +120,33 @@ impl TestStore {
     }
 }
 
+/// How a process is started.
+#[derive(Clone, Debug, Default)]
+pub struct Surroundings {
+    /// Variables of its environment.
+    pub environment: Vec<(String, String)>,
+    /// A program with its arguments that becomes the registry, such as `prlimit --nofile=256`.
+    pub wrapper: Vec<String>,
+    /// Another executable than the one that is tested.
+    pub binary: Option<PathBuf>,
+}
+
+impl Surroundings {
+    fn command(&self) -> Command {
+        let binary = self.binary.clone().unwrap_or_else(registry_binary);
+        let mut command = if let [program, arguments @ ..] = self.wrapper.as_slice() {
+            let mut command = Command::new(program);
+            command.args(arguments).arg(binary);
+            command
+        } else {
+            Command::new(binary)
+        };
+        let variables = self.environment.iter();
+        command.envs(variables.map(|(name, value)| (name, value)));
+        command
+    }
+}
+
 /// A registry process of the real binary, ready to answer. It is killed when dropped.
 #[derive(Debug)]
 pub struct TestRegistry {
@@ -159,15 +186,15 @@ impl TestRegistry {
 
     /// Starts the process at a port without waiting until it is ready.
     pub fn spawn_at(port: u16, store: &TestStore, settings: &str) -> Self {
-        Self::spawn_in(port, store, settings, &[])
+        Self::spawn_in(port, store, settings, &Surroundings::default())
     }
 
-    /// Starts the process at a port, with variables of its environment.
+    /// Starts the process at a port, in other surroundings than those of the test.
     pub fn spawn_in(
         port: u16,
         store: &TestStore,
         settings: &str,
-        environment: &[(String, String)],
+        surroundings: &Surroundings,
     ) -> Self {
         let folder = TempDir::new().expect("a folder can be made");
         let file = folder.path().join("ochre.toml");
@@ -175,11 +202,10 @@ impl TestRegistry {
         let prefix = config["http"].get("prefix").and_then(Value::as_str);
         let prefix = prefix.unwrap_or("/").to_owned();
         std::fs::write(&file, config.to_string()).expect("the configuration can be written");
-        let mut command = Command::new(registry_binary());
+        let mut command = surroundings.command();
         command
             .arg("--config")
             .arg(&file)
-            .envs(environment.iter().map(|(name, value)| (name, value)))
             .current_dir(folder.path());
         Self {
             url: format!("http://127.0.0.1:{port}/"),

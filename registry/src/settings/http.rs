@@ -32,7 +32,8 @@ pub struct HttpSettings {
     pub body_max: ByteSize,
     /// Longest URL (path and query), in bytes; more is answered 414.
     pub url_max: ByteSize,
-    /// Most connections of one worker; more wait in the backlog.
+    /// Most connections of one worker, or what the limit of open files leaves; more wait in the
+    /// backlog.
     pub connections_max: usize,
     /// Longest time for a request's head; then 408.
     #[serde(with = "humantime_serde")]

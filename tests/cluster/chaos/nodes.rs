@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use ochre_tests::{
-    Answer, Event, Fault, FaultProxy, LoadBalancer, TestRegistry, TestStore, eventually,
-    http_client,
+    Answer, Event, Fault, FaultProxy, LoadBalancer, Surroundings, TestRegistry, TestStore,
+    eventually, http_client,
 };
 use rand::RngExt as _;
 use tokio::sync::Mutex;
@@ -22,7 +22,7 @@ const PORTS: std::ops::Range<u16> = 10_000..30_000;
 pub(super) struct NodePlan {
     store: TestStore,
     settings: String,
-    environment: Vec<(String, String)>,
+    surroundings: Surroundings,
     proxy: Option<FaultProxy>,
 }
 
@@ -55,7 +55,7 @@ impl NodePlan {
         Self {
             store,
             settings: settings.to_owned(),
-            environment: Vec::new(),
+            surroundings: Surroundings::default(),
             proxy: None,
         }
     }
@@ -69,14 +69,14 @@ impl NodePlan {
     /// With variables of the environment.
     pub(super) fn with(mut self, environment: &[(&str, &str)]) -> Self {
         let pairs = environment.iter();
-        self.environment = pairs
+        self.surroundings.environment = pairs
             .map(|&(name, value)| (name.to_owned(), value.to_owned()))
             .collect();
         self
     }
 
     fn spawn(&self, port: u16) -> TestRegistry {
-        TestRegistry::spawn_in(port, &self.store, &self.settings, &self.environment)
+        TestRegistry::spawn_in(port, &self.store, &self.settings, &self.surroundings)
     }
 }
 
