@@ -7,9 +7,9 @@ mod recorder;
 mod sweep;
 mod trouble;
 
-use std::{env, sync::Arc, time::Duration};
+use std::{env, path::PathBuf, sync::Arc, time::Duration};
 
-use ochre_tests::{FaultProxy, S3Server, TestStore};
+use ochre_tests::{FaultProxy, RedisServer, S3Server, TestStore};
 use rand::{SeedableRng as _, rngs::StdRng};
 use serde_json::Value;
 use tokio_util::sync::CancellationToken;
@@ -26,9 +26,12 @@ const NODES: usize = 3;
 
 /// The bounds of the store are short, so that what is mended shows soon.
 const SETTINGS: &str = "[storage]\nrequest_timeout = \"1s\"\nretry_timeout = \"2s\"\n\
-                        answer_timeout = \"1s\"\ncommit_timeout = \"5s\"\n\
+                        answer_timeout = \"8s\"\ncommit_timeout = \"8s\"\n\
                         [tasks]\nreconcile_interval = \"1s\"\n\
                         [engine]\nisolation = \"thread\"\n[engine.quickjs]\nthreads = 1\n";
+
+/// Settings that older releases do not know.
+const NEW_SETTINGS: [&str; 1] = ["answer_timeout = \"8s\"\n"];
 
 /// An hour ahead, for all that the process asks of the clock but durations.
 const HOUR_AHEAD: [(&str, &str); 3] = [
@@ -50,6 +53,28 @@ fn plan(seconds: u64) -> (Duration, u64) {
     let seconds = number("OCHRE_CHAOS_SECONDS").unwrap_or(seconds);
     let seed = number("OCHRE_CHAOS_SEED").unwrap_or_else(rand::random);
     (Duration::from_secs(seconds), seed)
+}
+
+/// An older executable that runs two of the three nodes: `OCHRE_CHAOS_OLD`. By hand only, for
+/// releases that share a store during an upgrade.
+fn older() -> Option<PathBuf> {
+    env::var_os("OCHRE_CHAOS_OLD").map(PathBuf::from)
+}
+
+/// What a node is started with: all but the last one are old where an old executable is given.
+fn node_plan(at: usize, store: TestStore, redis: Option<&RedisServer>) -> NodePlan {
+    match older() {
+        Some(binary) if at + 1 < NODES => {
+            let known = NEW_SETTINGS
+                .iter()
+                .fold(SETTINGS.to_owned(), |known, new| known.replace(new, ""));
+            NodePlan::new(store, &known).run_by(binary)
+        }
+        _ => {
+            let redis = redis.map(RedisServer::settings).unwrap_or_default();
+            NodePlan::new(store, &format!("{SETTINGS}{redis}"))
+        }
+    }
 }
 
 /// Publishes, reads and troubles for a while; then everything is mended and asked for once more.
@@ -79,9 +104,10 @@ async fn torment(cluster: Cluster, (time, seed): (Duration, u64)) {
         .collect();
     assert!(
         violations.is_empty(),
-        "seed {seed}, {} violations:\n{}",
+        "seed {seed}, {} violations:\n{}\n{:?}",
         violations.len(),
-        violations.join("\n")
+        violations.join("\n"),
+        history.happenings
     );
     assert!(!published.is_empty(), "something was published");
 }
@@ -91,21 +117,23 @@ async fn a_cluster_on_s3_keeps_its_promises_whatever_breaks() {
     let server = S3Server::alone().await;
     let store = TestStore::on(&server).await;
     let mut plans = Vec::new();
-    for _ in 0..NODES {
+    let redis = RedisServer::start_at(nodes::free_port(), &[]).await;
+    for at in 0..NODES {
         let (proxy, through) = FaultProxy::before(&store).await;
-        plans.push(NodePlan::new(through, SETTINGS).behind(proxy));
+        plans.push(node_plan(at, through, Some(&redis)).behind(proxy));
     }
     let cluster = Cluster::start(store, plans, Recorder::new(NODES)).await;
-    torment(cluster, plan(25)).await;
+    torment(cluster.with_redis(redis), plan(25)).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn a_cluster_on_a_folder_keeps_its_promises_with_a_clock_an_hour_ahead() {
     let store = TestStore::folder();
-    let mut plans: Vec<NodePlan> = (1..NODES)
-        .map(|_| NodePlan::new(store.clone(), SETTINGS))
+    let mut plans: Vec<NodePlan> = (0..NODES)
+        .map(|at| node_plan(at, store.clone(), None))
         .collect();
-    plans.push(NodePlan::new(store.clone(), SETTINGS).with(&HOUR_AHEAD));
+    let last = plans.pop().expect("there are nodes");
+    plans.push(last.with(&HOUR_AHEAD));
     let edits = tokio::spawn(edits_grow(store.clone()));
     let cluster = Cluster::start(store, plans, Recorder::new(NODES)).await;
     torment(cluster, plan(12)).await;

@@ -13,4 +13,5 @@ mod replica;
 mod side_by_side;
 mod store_faults;
 mod takeover;
+mod upgrade;
 mod wakeup;

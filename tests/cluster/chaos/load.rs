@@ -26,8 +26,8 @@ const ATTEMPTS: usize = 8;
 
 /// How long clients wait.
 const READ_TIME: Duration = Duration::from_secs(20);
-const DIRECT_TIME: Duration = Duration::from_secs(5);
-const PUBLISH_TIME: Duration = Duration::from_secs(15);
+const DIRECT_TIME: Duration = Duration::from_secs(15);
+const PUBLISH_TIME: Duration = Duration::from_secs(20);
 
 /// The tasks that load a cluster.
 pub(super) struct Load {

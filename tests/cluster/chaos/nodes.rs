@@ -1,10 +1,10 @@
 //! The nodes, their balancer, and what can be done to them.
 
-use std::time::Duration;
+use std::{path::PathBuf, time::Duration};
 
 use ochre_tests::{
-    Answer, Event, Fault, FaultProxy, LoadBalancer, Surroundings, TestRegistry, TestStore,
-    eventually, http_client,
+    Answer, Event, Fault, FaultProxy, LoadBalancer, RedisServer, Surroundings, TestRegistry,
+    TestStore, eventually, http_client,
 };
 use rand::RngExt as _;
 use tokio::sync::Mutex;
@@ -46,6 +46,7 @@ pub(super) struct Cluster {
     pub(super) balancer: LoadBalancer,
     /// What is written down.
     pub(super) recorder: Recorder,
+    redis: Option<Mutex<RedisServer>>,
 }
 
 // === impl NodePlan ===
@@ -72,6 +73,12 @@ impl NodePlan {
         self.surroundings.environment = pairs
             .map(|&(name, value)| (name.to_owned(), value.to_owned()))
             .collect();
+        self
+    }
+
+    /// By another executable.
+    pub(super) fn run_by(mut self, binary: PathBuf) -> Self {
+        self.surroundings.binary = Some(binary);
         self
     }
 
@@ -117,6 +124,39 @@ impl Cluster {
             nodes,
             balancer: LoadBalancer::start(&ports).await,
             recorder,
+            redis: None,
+        }
+    }
+
+    /// With the Redis that its nodes know.
+    pub(super) fn with_redis(mut self, redis: RedisServer) -> Self {
+        self.redis = Some(Mutex::new(redis));
+        self
+    }
+
+    /// Whether its nodes wake each other.
+    pub(super) fn has_redis(&self) -> bool {
+        self.redis.is_some()
+    }
+
+    /// Takes Redis away for a while: ended, stopped, or emptied.
+    pub(super) async fn trouble_redis(&self, kind: usize, time: Duration) {
+        let Some(redis) = &self.redis else {
+            return;
+        };
+        let mut redis = redis.lock().await;
+        match kind {
+            0 => {
+                redis.kill();
+                tokio::time::sleep(time).await;
+                redis.restart().await;
+            }
+            1 => {
+                redis.pause();
+                tokio::time::sleep(time).await;
+                redis.resume();
+            }
+            _ => drop(redis.command(&[b"FLUSHALL"]).await),
         }
     }
 
@@ -167,7 +207,7 @@ impl Cluster {
                 async move {
                     let told = Answer::try_of(asked).await.ok()?;
                     let caught_up = told.status == 200
-                        && told.json()["stale"] == false
+                        && told.json()["stale"] != true
                         && told.json()["publishing"] == true;
                     caught_up.then_some(())
                 }
@@ -177,7 +217,8 @@ impl Cluster {
     }
 }
 
-fn free_port() -> u16 {
+/// A port that a server can come back to.
+pub(super) fn free_port() -> u16 {
     loop {
         let port = rand::rng().random_range(PORTS);
         if std::net::TcpListener::bind(("127.0.0.1", port)).is_ok() {

@@ -7,7 +7,7 @@ use std::{
 
 use futures::future::{join, join_all};
 use ochre_tests::Fault;
-use rand::{RngExt as _, rngs::StdRng};
+use rand::{RngExt as _, SeedableRng as _, rngs::StdRng};
 
 use super::{NODES, nodes::Cluster};
 
@@ -23,6 +23,20 @@ const DENIED: Fault = Fault::Answer {
     status: 403,
     body: "<Error><Code>AccessDenied</Code></Error>",
 };
+
+/// Takes Redis away now and then; gives how often.
+async fn trouble_redis(cluster: Arc<Cluster>, mut rng: StdRng, time: Duration) -> usize {
+    let begun = Instant::now();
+    let mut count = 0;
+    while cluster.has_redis() && begun.elapsed() < time {
+        let rest = Duration::from_millis(rng.random_range(300..2500));
+        tokio::time::sleep(rest).await;
+        let away = Duration::from_millis(rng.random_range(200..2500));
+        cluster.trouble_redis(rng.random_range(0..3), away).await;
+        count += 1;
+    }
+    count
+}
 
 /// One node's trouble.
 enum Trouble {
@@ -52,8 +66,17 @@ impl Troubles {
         self.count
     }
 
-    /// For a time; one node is left alone for a while, then another.
+    /// Troubles nodes and Redis for a time.
     pub(super) async fn run(&mut self, time: Duration) {
+        let seed = self.rng.random();
+        let redis = trouble_redis(Arc::clone(&self.cluster), StdRng::seed_from_u64(seed), time);
+        let redis = tokio::spawn(redis);
+        self.trouble_nodes(time).await;
+        self.count += redis.await.unwrap_or_default();
+    }
+
+    /// For a time; one node is left alone for a while, then another.
+    async fn trouble_nodes(&mut self, time: Duration) {
         let begun = Instant::now();
         let mut alone = self.rng.random_range(0..NODES);
         while begun.elapsed() < time {
