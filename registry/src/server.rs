@@ -175,9 +175,10 @@ fn connections(wanted: usize, workers: usize) -> usize {
     let limit = descriptors::raise();
     let allowed = descriptors::connections(wanted, workers, limit);
     if allowed < wanted {
-        tracing::warn!(
+        tracing::info!(
             limit,
-            "http.connections_max is {wanted}, but the limit of open files (ulimit -n) leaves              {allowed} for each of {workers} workers"
+            "http.connections_max is {wanted}, but the limit of open files (ulimit -n) leaves \
+             {allowed} for each of {workers} workers"
         );
     }
     allowed
