@@ -90,7 +90,12 @@ impl WriteGate {
                 store.release_writes();
                 WriteState::Safe
             }
-            Err(error @ (ProbeError::Unavailable(_) | ProbeError::Lock(_))) => {
+            // A race that nobody won proves nothing: its objects may have been taken away.
+            Err(
+                error @ (ProbeError::Unavailable(_)
+                | ProbeError::Lock(_)
+                | ProbeError::Race { winners: 0 }),
+            ) => {
                 tracing::warn!(error = %Chain(&error), "the store could not be tested yet");
                 WriteState::Unknown
             }

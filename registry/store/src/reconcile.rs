@@ -16,8 +16,8 @@ use crate::{
     store::{ComponentStore, Inner},
 };
 
-/// Age after which a marker without a release belongs to nobody any more.
-const MARKER_AGE: Duration = Duration::from_hours(1);
+/// Age after which a marker without a release belongs to nobody any more: more than clocks differ.
+const MARKER_AGE: Duration = Duration::from_hours(24);
 
 /// How far to look.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

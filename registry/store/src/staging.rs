@@ -8,8 +8,9 @@ use std::{
 
 use crate::{objects::Medium, store::ComponentStore};
 
-/// No write takes longer: a staging file that is older belongs to nobody.
-const ABANDONED_AFTER: Duration = Duration::from_mins(15);
+/// No write takes longer, and clocks do not differ by more: a staging file that is older belongs to
+/// nobody.
+const ABANDONED_AFTER: Duration = Duration::from_hours(24);
 
 impl ComponentStore {
     /// Removes abandoned staging files of a folder store; gives their number. Other stores have
