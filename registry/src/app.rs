@@ -194,16 +194,24 @@ impl App {
     }
 }
 
+/// The store of `settings`, for an operator's command.
+///
+/// # Errors
+///
+/// When it cannot be opened.
+pub fn store(settings: &Settings) -> anyhow::Result<ComponentStore> {
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let metrics = Arc::new(Metrics::new(env!("CARGO_PKG_VERSION"))?);
+    Ok(open(settings, &clock, &metrics)?)
+}
+
 /// The template packs of the store of `settings`.
 ///
 /// # Errors
 ///
 /// When the store cannot be opened.
 pub fn packs(settings: &Settings) -> anyhow::Result<Packs> {
-    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-    let metrics = Arc::new(Metrics::new(env!("CARGO_PKG_VERSION"))?);
-    let store = open(settings, &clock, &metrics)?;
-    Ok(assembly::packs(settings, &store))
+    Ok(assembly::packs(settings, &store(settings)?))
 }
 
 fn open(

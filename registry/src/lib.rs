@@ -36,6 +36,7 @@ pub mod routes;
 pub mod samples;
 pub mod served;
 pub mod settings;
+pub mod store_command;
 pub mod tasks;
 pub mod template_command;
 pub mod ui;

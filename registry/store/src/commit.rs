@@ -178,10 +178,15 @@ impl Committer {
         }
     }
 
-    /// Waits until no change is being made, at most for `bound`; false when some still are.
+    /// Waits until no change is being made and `components.json` holds all of them, at most for
+    /// `bound`; false when it took longer.
     pub async fn drain(&self, bound: Duration) -> bool {
         self.running.close();
-        let done = tokio::time::timeout(bound, self.running.wait()).await;
+        let done = tokio::time::timeout(bound, async {
+            self.running.wait().await;
+            self.inner.index.settle_exports().await;
+        })
+        .await;
         self.running.reopen();
         done.is_ok()
     }

@@ -9,6 +9,7 @@ mod revisions;
 
 use bytes::Bytes;
 use object_store::{Error, GetOptions, PutMode, UpdateVersion, path::Path};
+use serde::{Deserialize, Serialize};
 
 use crate::{
     digest::Digest,
@@ -20,7 +21,7 @@ use crate::{
 const BYTES_MAX: u64 = 256 * 1024 * 1024;
 
 /// Which state of the object was read.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum Revision {
     /// The store's own tags.
     Tag {
@@ -84,6 +85,19 @@ enum Way {
     Conditional,
     Revisions,
     Locked(lock::LockFile),
+}
+
+// === impl Revision ===
+
+impl Revision {
+    /// The store's tag of the object.
+    pub(crate) fn e_tag(&self) -> Option<&str> {
+        match self {
+            Self::Tag { e_tag, .. } => Some(e_tag),
+            Self::Content { e_tag, .. } => e_tag.as_deref(),
+            Self::Number(_) => None,
+        }
+    }
 }
 
 // === impl SwapObject ===
@@ -154,6 +168,19 @@ impl SwapObject {
             return Ok(Reading::Unchanged);
         }
         Ok(Reading::Found { bytes, revision })
+    }
+
+    /// The object's tag, without the object: none when it is missing, or has none.
+    pub(crate) async fn tag(&self) -> Result<Option<String>, SwapError> {
+        let options = GetOptions {
+            head: true,
+            ..GetOptions::default()
+        };
+        match self.objects.inner.get_opts(&self.path, options).await {
+            Ok(result) => Ok(result.meta.e_tag),
+            Err(Error::NotFound { .. }) => Ok(None),
+            Err(error) => Err(SwapError::Store(error)),
+        }
     }
 
     /// Writes the object if it is still what `expected` says; none means it must not exist.

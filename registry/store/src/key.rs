@@ -48,6 +48,8 @@ pub(crate) enum StoreKey<'a> {
     Index,
     /// The folder of all snapshots of the catalog.
     IndexSnapshots,
+    /// What the last export of the manifests wrote.
+    Exported,
     /// The folder of all release objects.
     Releases,
     /// The claim, commit point and backup of one release.
@@ -98,6 +100,7 @@ impl Layout {
             }
             StoreKey::Index => format!("{own}/index"),
             StoreKey::IndexSnapshots => format!("{own}/index-snapshots"),
+            StoreKey::Exported => format!("{own}/exported"),
             StoreKey::Releases => format!("{own}/releases"),
             StoreKey::Release(id) => format!("{own}/releases/{}/{}", id.name, id.version),
             StoreKey::PendingAll => format!("{own}/pending"),

@@ -2,20 +2,28 @@
 //!
 //! Ochre adds to them what its index holds and never takes anything away.
 
+mod announcement;
 mod details;
 mod file;
 mod list;
+mod queue;
 
 use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use ochre_model::{Clock, json::JsonError};
 
+pub(crate) use self::{
+    announcement::{Announcement, Board},
+    file::{Compared, Manifest},
+    list::List,
+    queue::{AT_ONCE_MAX, Exports},
+};
 use self::{details::Details, file::SurplusOf};
-pub(crate) use self::{file::Compared, file::Manifest, list::List};
 use crate::{
     catalog::Components,
     compare_swap::{Reading, Revision, SwapError, SwapObject, Swapped},
+    index::IndexState,
     retry::Backoff,
 };
 
@@ -30,6 +38,9 @@ const ERRORS_MAX: usize = 4;
 pub(crate) struct Exporter {
     list: Shared<List>,
     details: Shared<Details>,
+    board: Board,
+    /// Whether announcements are believed.
+    trusts: bool,
     clock: Arc<dyn Clock>,
 }
 
@@ -67,7 +78,11 @@ enum ExportError {
 // === impl Exporter ===
 
 impl Exporter {
-    pub(crate) fn new(list: SwapObject, details: SwapObject, clock: Arc<dyn Clock>) -> Self {
+    pub(crate) fn new(
+        (list, details): (SwapObject, SwapObject),
+        board: Board,
+        clock: Arc<dyn Clock>,
+    ) -> Self {
         Self {
             list: Shared {
                 object: list,
@@ -77,26 +92,84 @@ impl Exporter {
                 object: details,
                 known: None,
             },
+            board,
+            trusts: true,
             clock,
         }
     }
 
-    /// Forgets what the manifests are believed to hold.
-    pub(crate) fn forget(&mut self) {
+    /// Forgets what the manifests are believed to hold; `others` tells whether what other nodes
+    /// announce is still believed.
+    fn forget(&mut self, others: bool) {
         self.list.known = None;
         self.details.known = None;
+        self.trusts = others;
     }
 
     /// Makes both manifests hold everything that is published; false when one of them does not,
     /// which the next export mends.
-    pub(crate) async fn export(&mut self, components: &Components) -> bool {
+    async fn export(&mut self, state: &IndexState) -> bool {
+        let components = &state.components;
+        let is_large = components.version_count() > AT_ONCE_MAX;
+        if is_large && self.trusts && self.list.known.is_none() {
+            self.learn(state).await;
+        }
         let (list, details) = tokio::join!(
             self.list.export(components, &self.clock),
             self.details.export(components, &self.clock)
         );
         let list = report(self.list.object.path(), list);
         let details = report(self.details.object.path(), details);
+        if list && details && is_large {
+            self.announce(state).await;
+        }
         list && details
+    }
+
+    /// Learns from the last export of another node what the manifests hold, if the index has been
+    /// where that node says.
+    async fn learn(&mut self, state: &IndexState) {
+        let (Some(log), Ok(Some(found))) = (&state.log, self.board.read().await) else {
+            return;
+        };
+        if !log.knows(found.at) {
+            return;
+        }
+        let is_current = log.position() == found.at;
+        self.list.known = Some(Known {
+            revision: Some(found.list),
+            last_edit: found.last_edit,
+            holds: state.components.clone(),
+            surplus: found.surplus,
+            lacks: !is_current,
+        });
+        self.details.known = found.details.map(|revision| Known {
+            revision: Some(revision),
+            last_edit: found.last_edit,
+            holds: state.components.clone(),
+            surplus: SurplusOf::new(),
+            lacks: !is_current,
+        });
+    }
+
+    /// Tells the other nodes what the manifests hold.
+    async fn announce(&mut self, state: &IndexState) {
+        let (Some(at), Some(list)) = (state.position(), &self.list.known) else {
+            return;
+        };
+        let Some(revision) = &list.revision else {
+            return;
+        };
+        let mut announcement = Announcement::new(at, revision.clone(), list.surplus.clone());
+        announcement.last_edit = list.last_edit;
+        if let Some(details) = self.details.known.as_ref()
+            && details.surplus.is_empty()
+        {
+            announcement.last_edit = announcement.last_edit.max(details.last_edit);
+            announcement.details.clone_from(&details.revision);
+        }
+        self.board.write(&announcement).await;
+        self.trusts = true;
     }
 }
 

@@ -1,6 +1,8 @@
 //! One poll of the shared manifests: the index, and what other registries wrote to
 //! `components.json`.
 
+mod list;
+
 use std::sync::Arc;
 
 use futures::{FutureExt as _, StreamExt as _, future::BoxFuture, stream};
@@ -8,9 +10,11 @@ use object_store::path::Path;
 use ochre_model::ComponentId;
 use tracing::instrument;
 
+use self::list::ListReading;
+pub(crate) use self::list::ListWatch;
 use crate::{
     catalog::{CatalogRevision, CatalogSnapshot, Components, VersionSummary},
-    compare_swap::{Reading, SwapError},
+    compare_swap::SwapError,
     index::{IndexError, IndexReading, IndexState},
     manifest::{Compared, List, Manifest as _},
     source::ReadError,
@@ -64,7 +68,8 @@ impl ComponentStore {
     /// Reads the catalog if it has changed since `seen`, and takes over what other registries
     /// have published.
     ///
-    /// Costs two conditional requests when nothing has changed. A version is never lost between
+    /// Costs one conditional request when nothing has changed, and one more for `components.json`:
+    /// always while other registries write it and in the first ten minutes, later every sixth time. A version is never lost between
     /// `seen` and the answer: absence in a manifest is no removal.
     ///
     /// # Errors
@@ -81,7 +86,7 @@ impl ComponentStore {
         // The list before the index. A publish writes them the other way round, so that a list
         // which lost a version again (another registry overwrote it) is never compared with an
         // index that did not hold it yet.
-        let list = inner.list_object.read(revision.manifest.as_ref()).await?;
+        let list = inner.look_at_list(&revision).await?;
         let index = inner.index_reader.read(revision.index.as_ref()).await;
         let mut poll = Poll {
             components: revision.components.clone(),
@@ -93,6 +98,9 @@ impl ComponentStore {
         poll.take_index(index, inner.index_reader.path(), first)?;
         let list = poll.take_list(list, inner.list_object.path()).await?;
         if let Some(list) = list {
+            if list.lacks || !list.surplus.is_empty() {
+                inner.list_watch.attend();
+            }
             inner.import(&mut poll, &list).await;
         }
         poll.read.needs_rebuild |= inner.settles_owed();
@@ -163,19 +171,28 @@ impl Poll {
 
     async fn take_list(
         &mut self,
-        reading: Reading,
+        reading: ListReading,
         path: &Path,
     ) -> Result<Option<Listed>, ReadError> {
         match reading {
-            Reading::Unchanged => Ok(None),
-            Reading::Missing => {
+            ListReading::Unchanged => Ok(None),
+            ListReading::Missing => {
                 if self.revision.manifest.take().is_some() {
                     self.alert(CatalogAlert::Vanished(path.to_string()));
                     self.read.needs_rebuild = true;
                 }
                 Ok(None)
             }
-            Reading::Found { bytes, revision } => {
+            ListReading::Announced(surplus, revision) => {
+                self.revision.manifest = Some(revision);
+                self.changed = true;
+                Ok(Some(Listed {
+                    last_edit: 0,
+                    surplus,
+                    lacks: false,
+                }))
+            }
+            ListReading::Found(bytes, revision) => {
                 let known = self.components.clone();
                 let parsed = tokio::task::spawn_blocking(move || List::compare(&bytes, &known));
                 let parsed = parsed.await;

@@ -67,6 +67,7 @@ impl ComponentStore {
         let mut report = ReconcileReport::default();
         if !self.inner.leaves_owed() {
             self.inner.finish_pending(&mut report).await?;
+            self.inner.index.export_left_over(&self.inner.board).await;
         }
         if scope == ReconcileScope::Everything {
             let known = known.map(|known| known.components.clone());

@@ -21,10 +21,11 @@ use crate::{
     index::{IndexError, IndexReader, IndexWriter},
     instrumented::{Instrumented, StoreObserver},
     key::{KeyError, Layout, StoreKey},
-    manifest::Exporter,
+    manifest::{Board, Exporter, Exports},
     objects::{Medium, Objects},
     open::{OpenError, open_objects},
     origin::Origin,
+    poll::ListWatch,
     release::Release,
     settings::StoreSettings,
 };
@@ -56,6 +57,8 @@ pub(crate) struct Inner {
     pub(crate) index: Arc<IndexWriter>,
     pub(crate) index_reader: Arc<IndexReader>,
     pub(crate) list_object: SwapObject,
+    pub(crate) board: Board,
+    pub(crate) list_watch: ListWatch,
     pub(crate) headers: Cache<ComponentId, Arc<Release>>,
     /// Something was not written because writes are held.
     pub(crate) owed: AtomicBool,
@@ -135,11 +138,17 @@ impl ComponentStore {
         };
         let list_object = shared(StoreKey::Manifest, "components")?;
         let details_object = shared(StoreKey::Details, "components-details")?;
-        let exporter = Exporter::new(list_object.clone(), details_object, Arc::clone(&clock));
+        let board = Board::new(objects.clone(), layout.path(StoreKey::Exported)?);
+        let exporter = Exporter::new(
+            (list_object.clone(), details_object),
+            board.clone(),
+            Arc::clone(&clock),
+        );
+        let exports = Exports::new(exporter, runtime.clone());
         let inner = Arc::new(Inner {
             index: Arc::new(IndexWriter::new(
                 Arc::clone(&index_reader),
-                exporter,
+                exports,
                 Arc::clone(&clock),
                 runtime.clone(),
             )),
@@ -152,6 +161,8 @@ impl ComponentStore {
             observer,
             index_reader,
             list_object,
+            board,
+            list_watch: ListWatch::new(),
             headers: Cache::builder()
                 .max_capacity(HEADERS_BYTES)
                 .weigher(|_, release: &Arc<Release>| release.weight())

@@ -147,6 +147,11 @@ impl Log {
         }
     }
 
+    /// Whether the write is in the history, as far as the log goes back.
+    pub(crate) fn knows(&self, position: Position) -> bool {
+        self.place_after(position).is_some()
+    }
+
     /// Everything that was changed after a write, or none when that is not known.
     pub(crate) fn changes_after(
         &self,

@@ -15,7 +15,7 @@ use super::{
 use crate::{
     catalog::{Components, VersionSummary},
     compare_swap::Swapped,
-    manifest::Exporter,
+    manifest::{AT_ONCE_MAX, Board, Exports},
     retry::Backoff,
 };
 
@@ -58,6 +58,7 @@ pub(crate) struct IndexWriter {
     waiting: Mutex<Vec<Waiter>>,
     /// Held during a write; who gets it writes for all who wait.
     turn: tokio::sync::Mutex<Turn>,
+    exports: Arc<Exports>,
     reader: Arc<IndexReader>,
     clock: Arc<dyn Clock>,
     runtime: Handle,
@@ -71,7 +72,6 @@ struct Waiter {
 
 #[derive(Debug)]
 struct Turn {
-    exporter: Exporter,
     /// When the next write may begin.
     rested: Instant,
     /// The index as last read or written, valid until a swap says otherwise.
@@ -122,17 +122,17 @@ struct Edits(Vec<(IndexEdit, Option<Decision>)>);
 impl IndexWriter {
     pub(crate) fn new(
         reader: Arc<IndexReader>,
-        exporter: Exporter,
+        exports: Arc<Exports>,
         clock: Arc<dyn Clock>,
         runtime: Handle,
     ) -> Self {
         Self {
             waiting: Mutex::default(),
             turn: tokio::sync::Mutex::new(Turn {
-                exporter,
                 rested: Instant::now(),
                 current: None,
             }),
+            exports,
             reader,
             clock,
             runtime,
@@ -195,10 +195,34 @@ impl IndexWriter {
     /// Writes the manifests that other registries read once more, from the index.
     pub(crate) async fn export_again(&self) -> Result<(), IndexError> {
         let mut turn = self.turn.lock().await;
-        turn.exporter.forget();
+        self.exports.forget(true).await;
         self.write(&mut turn, &mut Edits::default(), &Also::default())
             .await?;
         Ok(())
+    }
+
+    /// Waits until the manifests hold everything, without pauses.
+    pub(crate) async fn settle_exports(&self) {
+        self.exports.settle().await;
+    }
+
+    /// Exports a large catalog whose last change nobody has exported: its publisher died.
+    pub(crate) async fn export_left_over(&self, board: &Board) {
+        let state = self.reader.latest();
+        let is_large = state.components.version_count() > AT_ONCE_MAX;
+        let Some(at) = state
+            .position()
+            .filter(|_| is_large && !self.exports.is_busy())
+        else {
+            return;
+        };
+        let Ok(found) = board.read().await else {
+            return;
+        };
+        let exported = found.map_or(0, |found| found.at.generation);
+        if exported < at.generation {
+            self.exports.export(&state).await;
+        }
     }
 
     /// Gives the index a log, which older releases do not understand; false when it has one.
@@ -221,7 +245,7 @@ impl IndexWriter {
     pub(crate) async fn rebuild(&self, known: &Components) -> Result<(), IndexError> {
         let mut turn = self.turn.lock().await;
         turn.current = None;
-        turn.exporter.forget();
+        self.exports.forget(false).await;
         let also = Also {
             known: Some(known),
             ..Also::default()
@@ -238,7 +262,7 @@ impl IndexWriter {
         also: &Also<'_>,
     ) -> Result<Written, IndexError> {
         let state = self.swap_in(turn, edits, also).await?;
-        let exported = turn.exporter.export(&state.components).await;
+        let exported = self.exports.export(&state).await;
         Ok(Written { state, exported })
     }
 
