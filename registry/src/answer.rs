@@ -224,6 +224,11 @@ pub(crate) fn json(request: &HttpRequest, body: Bytes) -> HttpResponse {
     succeeded(request, body, &tag, Vec::new())
 }
 
+/// As [`json`], for a body whose strong tag is known.
+pub(crate) fn tagged_json(request: &HttpRequest, body: Bytes, tag: &str) -> HttpResponse {
+    succeeded(request, body, tag, Vec::new())
+}
+
 /// Answers that a result cannot be sent.
 pub(crate) fn render_error(labels: &str, text: &str) -> HttpResponse {
     let mut body = JsonObject::with_capacity(256);

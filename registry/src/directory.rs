@@ -11,8 +11,9 @@ use std::{
     collections::HashMap,
     sync::{
         Arc, Mutex, PoisonError, RwLock,
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
+    time::{Duration, Instant},
 };
 
 use arc_swap::ArcSwapOption;
@@ -23,6 +24,12 @@ use crate::{oc_client::OcClient, served::Served};
 
 pub use describe::{DescribeParts, run};
 pub use listing::{Entry, Facet, Filter, HistoryItem, Listing};
+
+/// A listing that takes longer is made beside requests: until then they get the one before.
+const COSTLY: Duration = Duration::from_millis(50);
+
+/// How many times longer than it took to make it a costly listing is kept.
+const KEPT_FACTOR: u32 = 10;
 
 /// What `package.json` of a release says to people; texts are cut to a bound.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -50,6 +57,8 @@ pub struct Directory {
     current: ArcSwapOption<Current>,
     /// Held by the one that makes the next listing.
     making: Mutex<()>,
+    /// Whether the next costly listing is being made.
+    is_renewing: AtomicBool,
 }
 
 /// A listing and what it was made from.
@@ -58,6 +67,8 @@ struct Current {
     snapshot: Arc<CatalogSnapshot>,
     revision: u64,
     listing: Arc<Listing>,
+    made: Instant,
+    cost: Duration,
 }
 
 // === impl Directory ===
@@ -82,15 +93,30 @@ impl Directory {
             revision: AtomicU64::new(0),
             current: ArcSwapOption::empty(),
             making: Mutex::default(),
+            is_renewing: AtomicBool::new(false),
         }
     }
 
     /// The listing of this moment; made again, on a thread for it, only after something changed.
+    ///
+    /// That of a large catalog may be older: as old as ten times what it takes to make it.
     pub async fn listing(self: &Arc<Self>) -> Arc<Listing> {
         if let Some(listing) = self.known() {
             return listing;
         }
         let directory = Arc::clone(self);
+        if let Some(before) = self.current.load_full()
+            && before.cost > COSTLY
+        {
+            let is_old = before.made.elapsed() > before.cost * KEPT_FACTOR;
+            if is_old && !self.is_renewing.swap(true, Ordering::AcqRel) {
+                tokio::task::spawn_blocking(move || {
+                    directory.make();
+                    directory.is_renewing.store(false, Ordering::Release);
+                });
+            }
+            return Arc::clone(&before.listing);
+        }
         let made = tokio::task::spawn_blocking(move || directory.make()).await;
         // Only a runtime that is shutting down refuses.
         made.unwrap_or_default()
@@ -110,6 +136,7 @@ impl Directory {
         if let Some(listing) = self.known() {
             return listing;
         }
+        let begun = Instant::now();
         let snapshot = self.own.beside(&self.catalog.load());
         let revision = self.revision.load(Ordering::Acquire);
         let descriptions = self.descriptions.read();
@@ -124,6 +151,8 @@ impl Directory {
             snapshot,
             revision,
             listing: Arc::clone(&listing),
+            made: Instant::now(),
+            cost: begun.elapsed(),
         })));
         listing
     }

@@ -1,15 +1,21 @@
 //! What is published: the list, one component's information, the history.
 
-use std::sync::Arc;
+mod names;
+
+use std::{cmp::Reverse, sync::Arc};
 
 use futures::{StreamExt, stream};
 use ochre_cdn_sync::Watch;
 use ochre_engine::node::Dependency;
 use ochre_model::{ComponentId, ComponentName, ReleaseState};
+use ochre_store::VersionSummary;
 use serde_json::{Map, Value, json};
 use time::{OffsetDateTime, macros::format_description};
 
+pub use self::names::ListText;
+use self::names::{Asked, Lists};
 use crate::{
+    etag,
     fallback::Fallback,
     release::{Release, Releases},
     render::{RenderFailure, Renderer, Resolved},
@@ -18,6 +24,9 @@ use crate::{
 
 /// Releases read at once for a list that needs more than names.
 const CONCURRENCY: usize = 16;
+
+/// Releases that the history tells.
+const HISTORY_MAX: usize = 10_000;
 
 /// Members of `package.json` that `?meta` does not tell.
 const WITHHELD: [&str; 2] = ["dependencies", "devDependencies"];
@@ -31,6 +40,7 @@ pub struct Discovery {
     settings: DiscoverySettings,
     oc_version: String,
     dependencies: Vec<Dependency>,
+    lists: Arc<Lists>,
 }
 
 /// What a list is to hold.
@@ -61,6 +71,7 @@ impl Discovery {
             settings,
             oc_version,
             dependencies: Vec::new(),
+            lists: Arc::default(),
         }
     }
 
@@ -93,7 +104,7 @@ impl Discovery {
     /// # Errors
     ///
     /// When the shared manifest was never read.
-    pub async fn list(&self, query: &ListQuery) -> Result<Value, RenderFailure> {
+    pub async fn list(&self, query: &ListQuery) -> Result<ListText, RenderFailure> {
         if self.watch.catalog().load().is_empty() && !self.watch.status().loaded {
             return Err(RenderFailure::not_loaded());
         }
@@ -103,20 +114,43 @@ impl Discovery {
             .filter(|meta| !meta.is_empty() && *meta != "false" && self.settings.api);
         let state = query.state.as_deref().filter(|state| !state.is_empty());
         let base_url = &*query.base_url;
-        let newest = self.newest(state);
-        let components: Vec<Value> = match meta {
-            None => newest
-                .iter()
-                .map(|id| Value::String(format!("{base_url}{}", id.name)))
-                .collect(),
-            Some(meta) => self.described(newest, (meta, base_url)).await,
+        let Some(meta) = meta else {
+            return Ok(self.names(&query.base_url, state).await);
         };
-        Ok(json!({
-            "href": base_url,
-            "ocVersion": self.oc_version,
-            "type": "oc-registry",
-            "components": components,
-        }))
+        let newest = newest(&self.renderer, self.settings.lists_experimental(), state);
+        let described = self.described(newest, (meta, base_url)).await;
+        let body = bytes::Bytes::from(list_text(base_url, &self.oc_version, described));
+        let tag = etag::strong(&body).into();
+        Ok(ListText { body, tag })
+    }
+
+    /// The list of names; made again, on a thread for it, only after something changed.
+    async fn names(&self, base_url: &Arc<str>, state: Option<&str>) -> ListText {
+        let catalog = self.renderer.published();
+        let asked = Asked {
+            base_url: Arc::clone(base_url),
+            state: state.map(str::to_owned),
+        };
+        if let Some(text) = self.lists.get(&catalog, &asked) {
+            return text;
+        }
+        let (lists, renderer) = (Arc::clone(&self.lists), Arc::clone(&self.renderer));
+        let experimental = self.settings.lists_experimental();
+        let oc_version = self.oc_version.clone();
+        let made = tokio::task::spawn_blocking(move || {
+            let Asked { base_url, state } = asked.clone();
+            lists.make((&catalog, asked), || {
+                let newest = newest(&renderer, experimental, state.as_deref());
+                let names = newest.iter();
+                let names = names.map(|id| Value::String(format!("{base_url}{}", id.name)));
+                list_text(&base_url, &oc_version, names.collect())
+            })
+        });
+        // Only a runtime that is shutting down refuses.
+        made.await.unwrap_or_else(|_| ListText {
+            body: bytes::Bytes::new(),
+            tag: "\"\"".into(),
+        })
     }
 
     /// `package.json` of a release with all versions of its component.
@@ -159,47 +193,32 @@ impl Discovery {
             .collect()
     }
 
-    /// Every release, newest first; dates in UTC.
+    /// The newest releases, at most ten thousand, newest first; dates in UTC.
     pub fn history(&self) -> Value {
         let catalog = self.renderer.published();
-        let mut releases: Vec<(u64, Map<String, Value>)> = Vec::new();
         let served = |name: &ComponentName| self.renderer.serves(name.as_str());
-        for (name, component) in catalog.iter().filter(|(name, _)| served(name)) {
-            for (version, details) in component.iter() {
-                let mut entry = Map::new();
-                entry.insert("name".into(), json!(name.as_str()));
-                entry.insert("version".into(), json!(version.as_str()));
-                if let Some(size) = details.template_size {
-                    entry.insert("templateSize".into(), json!(size));
-                }
-                let date = details.publish_date;
-                entry.insert("publishDate".into(), Value::String(date_text(date)));
-                releases.push((date, entry));
-            }
+        let components = catalog.iter().filter(|(name, _)| served(name));
+        let mut releases: Vec<_> = components
+            .flat_map(|(name, component)| component.iter().map(move |release| (name, release)))
+            .collect();
+        let newest = |(_, (_, details)): &(_, (_, &VersionSummary))| Reverse(details.publish_date);
+        if releases.len() > HISTORY_MAX {
+            releases.select_nth_unstable_by_key(HISTORY_MAX, newest);
+            releases.truncate(HISTORY_MAX);
         }
-        releases.sort_by_key(|(date, _)| std::cmp::Reverse(*date));
-        let releases: Vec<_> = releases.into_iter().map(|(_, entry)| entry).collect();
-        json!({ "componentsHistory": releases })
-    }
-
-    /// The newest release of each component that is listed.
-    fn newest(&self, state: Option<&str>) -> Vec<ComponentId> {
-        let catalog = self.renderer.published();
-        catalog
-            .names()
-            .filter(|name| self.renderer.serves(name.as_str()))
-            .filter_map(|name| {
-                let component = catalog.get(name.as_str())?;
-                let version = component.resolve("")?;
-                let own = component.details(version)?.state();
-                let is_listed = (self.settings.lists_experimental() || own != Some("experimental"))
-                    && state.is_none_or(|state| own == Some(state));
-                is_listed.then(|| ComponentId {
-                    name: name.clone(),
-                    version: version.clone(),
-                })
-            })
-            .collect()
+        releases.sort_by_key(newest);
+        let releases = releases.into_iter().map(|(name, (version, details))| {
+            let mut entry = Map::new();
+            entry.insert("name".into(), json!(name.as_str()));
+            entry.insert("version".into(), json!(version.as_str()));
+            if let Some(size) = details.template_size {
+                entry.insert("templateSize".into(), json!(size));
+            }
+            let date = Value::String(date_text(details.publish_date));
+            entry.insert("publishDate".into(), date);
+            Value::Object(entry)
+        });
+        json!({ "componentsHistory": releases.collect::<Vec<_>>() })
     }
 
     /// What `meta` asks for of each release; those that cannot be read are left out.
@@ -218,6 +237,36 @@ impl Discovery {
             .collect()
             .await
     }
+}
+
+/// The newest release of each component that is listed.
+fn newest(renderer: &Renderer, experimental: bool, state: Option<&str>) -> Vec<ComponentId> {
+    let catalog = renderer.published();
+    let served = catalog
+        .names()
+        .filter(|name| renderer.serves(name.as_str()));
+    let newest = served.filter_map(|name| {
+        let component = catalog.get(name.as_str())?;
+        let version = component.resolve("")?;
+        let own = component.details(version)?.state();
+        let is_listed = (experimental || own != Some("experimental"))
+            && state.is_none_or(|state| own == Some(state));
+        is_listed.then(|| ComponentId {
+            name: name.clone(),
+            version: version.clone(),
+        })
+    });
+    newest.collect()
+}
+
+/// The list in OC's shape.
+fn list_text(base_url: &str, oc_version: &str, components: Vec<Value>) -> String {
+    ochre_model::json::to_text(&json!({
+        "href": base_url,
+        "ocVersion": oc_version,
+        "type": "oc-registry",
+        "components": components,
+    }))
 }
 
 fn described(release: &Release, meta: &str, base_url: &str) -> Value {

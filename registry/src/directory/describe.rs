@@ -17,6 +17,13 @@ const CONCURRENCY: usize = 8;
 /// Descriptions that become visible together.
 const BATCH: usize = 256;
 
+/// Releases described at once after a start; above it there is a pause after every batch, so that
+/// a large catalog is not read in one burst by each node that starts.
+const BURST: usize = 2_000;
+
+/// That pause.
+const PAUSE: Duration = Duration::from_secs(2);
+
 /// Time before what could not be read is tried again.
 const RETRY: Duration = Duration::from_secs(30);
 
@@ -67,6 +74,7 @@ fn drain(changes: &mut Subscription) -> bool {
 /// Describes what is not yet; says whether some of it could not be read for now.
 async fn describe_all(parts: &DescribeParts) -> bool {
     let ids = parts.directory.undescribed();
+    let is_large = ids.len() > BURST;
     let reads = stream::iter(ids)
         .map(|id| async { read(&parts.store, id).await })
         .buffer_unordered(CONCURRENCY);
@@ -77,15 +85,18 @@ async fn describe_all(parts: &DescribeParts) -> bool {
         let described: Vec<_> = batch.into_iter().flatten().collect();
         failed |= described.len() < wanted;
         parts.directory.describe(described);
+        if is_large {
+            tokio::time::sleep(PAUSE).await;
+        }
     }
     failed
 }
 
-/// A release whose file is damaged has an empty description; `None` when the store failed.
+/// A release whose file is damaged or gone has an empty description; `None` when the store failed.
 async fn read(store: &ComponentStore, id: ComponentId) -> Option<(ComponentId, Description)> {
     match store.read_package_json(&id).await {
         Ok(manifest) => Some((id, Description::of(&manifest))),
-        Err(ReadError::Malformed { .. } | ReadError::Integrity(_)) => {
+        Err(ReadError::Malformed { .. } | ReadError::Integrity(_) | ReadError::NotFound(_)) => {
             Some((id, Description::default()))
         }
         Err(error) => {

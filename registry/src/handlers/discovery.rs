@@ -33,7 +33,7 @@ pub(crate) async fn list(
         base_url: base_url::of(&request),
     };
     match discovery.list(&list).await {
-        Ok(list) => json_answer(&request, &list),
+        Ok(list) => answer::tagged_json(&request, list.body, &list.tag),
         Err(failure) => answer::failed(
             failure.status(),
             failure.body(),

@@ -1,0 +1,119 @@
+//! The plain list of `GET /`, kept as text: a large one takes long to make and to hash.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use bytes::Bytes;
+use ochre_store::CatalogSnapshot;
+
+use crate::etag;
+
+/// Lists kept: of a few public addresses and states.
+const KEPT: usize = 8;
+
+/// A list and its tag.
+#[derive(Clone, Debug)]
+pub struct ListText {
+    /// The JSON.
+    pub body: Bytes,
+    /// Its strong entity tag.
+    pub tag: Arc<str>,
+}
+
+/// What a list was made for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Asked {
+    pub(super) base_url: Arc<str>,
+    pub(super) state: Option<String>,
+}
+
+/// The lists of one catalog.
+#[derive(Debug, Default)]
+pub(super) struct Lists {
+    /// Newest first. Never held across an await.
+    kept: Mutex<Vec<Kept>>,
+    /// Held by the one that makes a list.
+    making: Mutex<()>,
+}
+
+#[derive(Debug)]
+struct Kept {
+    catalog: Arc<CatalogSnapshot>,
+    asked: Asked,
+    text: ListText,
+}
+
+// === impl Lists ===
+
+impl Lists {
+    /// The list in memory, if the catalog is still the one that it was made of.
+    pub(super) fn get(&self, catalog: &Arc<CatalogSnapshot>, asked: &Asked) -> Option<ListText> {
+        let kept = self.kept();
+        let mut kept = kept.iter();
+        let found = kept.find(|kept| Arc::ptr_eq(&kept.catalog, catalog) && kept.asked == *asked);
+        found.map(|kept| kept.text.clone())
+    }
+
+    /// Makes a list, unless somebody else just did.
+    pub(super) fn make(
+        &self,
+        (catalog, asked): (&Arc<CatalogSnapshot>, Asked),
+        text: impl FnOnce() -> String,
+    ) -> ListText {
+        let _one_at_a_time = self.making.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(text) = self.get(catalog, &asked) {
+            return text;
+        }
+        let body = Bytes::from(text());
+        let tag = etag::strong(&body).into();
+        let text = ListText { body, tag };
+        let mut kept = self.kept();
+        kept.retain(|kept| Arc::ptr_eq(&kept.catalog, catalog));
+        kept.truncate(KEPT - 1);
+        let catalog = Arc::clone(catalog);
+        let made = text.clone();
+        kept.insert(
+            0,
+            Kept {
+                catalog,
+                asked,
+                text,
+            },
+        );
+        made
+    }
+
+    fn kept(&self) -> MutexGuard<'_, Vec<Kept>> {
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn asked(state: &str) -> Asked {
+        Asked {
+            base_url: "http://host/".into(),
+            state: Some(state.to_owned()),
+        }
+    }
+
+    #[test]
+    fn a_list_is_made_once_for_a_catalog_and_few_are_kept() {
+        let lists = Lists::default();
+        let catalog = Arc::<CatalogSnapshot>::default();
+        for _ in 0..2 {
+            lists.make((&catalog, asked("a")), || "[]".to_owned());
+        }
+        assert!(lists.get(&catalog, &asked("a")).is_some());
+        assert!(lists.get(&catalog, &asked("b")).is_none());
+        for number in 0..20 {
+            lists.make((&catalog, asked(&number.to_string())), || "[]".to_owned());
+        }
+        assert_eq!(lists.kept().len(), KEPT);
+        let next = Arc::<CatalogSnapshot>::default();
+        assert!(lists.get(&next, &asked("19")).is_none());
+        lists.make((&next, asked("19")), || "{}".to_owned());
+        assert_eq!(lists.kept().len(), 1);
+    }
+}
