@@ -5,6 +5,7 @@ use std::{path::PathBuf, time::Duration};
 use bytesize::ByteSize;
 use clap::{Args, Parser, Subcommand};
 use ochre_client::{ClientOptions, Credentials};
+use ochre_model::{ChannelName, ComponentId, ComponentName, Version};
 
 const EXIT_CODES: &str = "\
 Exit codes:
@@ -35,6 +36,17 @@ pub(crate) enum Command {
     /// may need credentials.
     #[command(after_help = EXIT_CODES)]
     Validate(ValidateArguments),
+    /// Have registries tell all who use a release that they should not any more.
+    #[command(after_help = EXIT_CODES)]
+    Deprecate(StateArguments),
+    /// Take a release out of ranges; who asks for the exact version still gets it.
+    #[command(after_help = EXIT_CODES)]
+    Yank(StateArguments),
+    /// Take a release back into use that was yanked or deprecated.
+    #[command(after_help = EXIT_CODES, alias = "undeprecate")]
+    Unyank(StateArguments),
+    /// Change or list the channels of a component: names that stand where a version could.
+    Channel(ChannelArguments),
     /// Ask a registry what it is and what it holds.
     Registry(RegistryArguments),
 }
@@ -64,6 +76,81 @@ pub(crate) struct ValidateArguments {
     pub(crate) registries: RegistriesArguments,
     #[command(flatten)]
     pub(crate) credentials: CredentialArguments,
+}
+
+/// Registries that are asked to change something.
+#[derive(Debug, Args)]
+pub(crate) struct TargetArguments {
+    #[command(flatten)]
+    pub(crate) registries: RegistriesArguments,
+    #[command(flatten)]
+    pub(crate) credentials: CredentialArguments,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct StateArguments {
+    /// The release.
+    #[arg(value_name = "NAME@VERSION")]
+    pub(crate) id: ComponentId,
+    /// Why, in one line of at most 512 bytes; whoever may read the registry can read it.
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) reason: Option<String>,
+    #[command(flatten)]
+    pub(crate) target: TargetArguments,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ChannelArguments {
+    #[command(subcommand)]
+    pub(crate) command: ChannelCommand,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum ChannelCommand {
+    /// Point a channel to a version; it comes to be if it is not there.
+    #[command(after_help = EXIT_CODES)]
+    Set {
+        #[command(flatten)]
+        on: ChannelTarget,
+        /// The exact version.
+        version: Version,
+        /// Only if there is no such channel yet.
+        #[arg(long, conflicts_with = "if_current")]
+        if_absent: bool,
+    },
+    /// Point a channel to what it pointed to before; yanked versions are passed over.
+    #[command(after_help = EXIT_CODES)]
+    Rollback {
+        #[command(flatten)]
+        on: ChannelTarget,
+    },
+    /// Remove a channel.
+    #[command(after_help = EXIT_CODES)]
+    Rm {
+        #[command(flatten)]
+        on: ChannelTarget,
+    },
+    /// List the channels of a component.
+    #[command(after_help = EXIT_CODES)]
+    Ls {
+        /// The component.
+        name: ComponentName,
+        #[command(flatten)]
+        registries: RegistriesArguments,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ChannelTarget {
+    /// The component.
+    pub(crate) name: ComponentName,
+    /// The channel: a lower-case letter, then up to 31 of a-z, 0-9 and `-`.
+    pub(crate) channel: ChannelName,
+    /// Only if it points to this version.
+    #[arg(long, value_name = "VERSION")]
+    pub(crate) if_current: Option<Version>,
+    #[command(flatten)]
+    pub(crate) target: TargetArguments,
 }
 
 #[derive(Debug, Args)]

@@ -1,5 +1,6 @@
 //! The commands, each of which ends with an exit code.
 
+pub(crate) mod lifecycle;
 pub(crate) mod publish;
 pub(crate) mod registry;
 pub(crate) mod validate;

@@ -51,6 +51,7 @@ mod client;
 mod discovery;
 mod exchange;
 mod failover;
+mod lifecycle;
 mod page;
 mod publish;
 mod render;
@@ -63,6 +64,10 @@ pub use client::{Client, ClientError, ClientOptions, Credentials};
 pub use discovery::{Discovery, Info, InfoError, Listed, RegistryInfo};
 pub use exchange::ExchangeError;
 pub use failover::{ClientSide, Failover};
+pub use lifecycle::{
+    ChannelChange, ChannelGuard, ChannelState, EarlierTarget, Lifecycle, LifecycleError,
+    VersionState,
+};
 pub use page::{Fragment, FragmentError, PageRenderer};
 pub use publish::{PublishError, Published};
 pub use render::{Content, RenderError, Rendered, TemplateReference};

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use ochre_client::{ExchangeError, PublishError};
+use ochre_client::{ExchangeError, LifecycleError, PublishError};
 use serde_json::{Map, Value, json};
 
 use crate::console::Chain;
@@ -22,6 +22,9 @@ pub(crate) enum Exit {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Verdict {
     Published,
+    /// A state or a channel is as asked.
+    Changed,
+    Listed,
     /// Of a dry run or a validation.
     Valid,
     /// Published before, and that is fine.
@@ -85,7 +88,9 @@ impl Exit {
 impl Verdict {
     fn exit(self) -> Exit {
         match self {
-            Self::Published | Self::Valid | Self::Skipped => Exit::Done,
+            Self::Published | Self::Changed | Self::Listed | Self::Valid | Self::Skipped => {
+                Exit::Done
+            }
             Self::AlreadyPublished => Exit::AlreadyPublished,
             Self::Unauthorized => Exit::Unauthorized,
             Self::Unreachable => Exit::Unreachable,
@@ -97,6 +102,8 @@ impl Verdict {
     fn as_str(self) -> &'static str {
         match self {
             Self::Published => "published",
+            Self::Changed => "changed",
+            Self::Listed => "listed",
             Self::Valid => "valid",
             Self::Skipped => "skipped",
             Self::AlreadyPublished => "already_published",
@@ -173,12 +180,7 @@ impl Outcome {
         outcome.message = Some(error.to_string());
         match error {
             PublishError::Unauthorized => {
-                outcome.verdict = Verdict::Unauthorized;
-                outcome.hint = Some(if has_credentials {
-                    "check OCHRE_USERNAME and OCHRE_PASSWORD, or OCHRE_TOKEN"
-                } else {
-                    "set OCHRE_USERNAME and OCHRE_PASSWORD, or OCHRE_TOKEN"
-                });
+                outcome.unauthorized(has_credentials);
             }
             PublishError::AlreadyPublished { same_content, .. } => {
                 outcome.verdict = Verdict::AlreadyPublished;
@@ -202,6 +204,48 @@ impl Outcome {
             | PublishError::Exchange(_) => {}
         }
         outcome
+    }
+
+    /// Why a state or a channel was not changed or not told.
+    pub(crate) fn of_lifecycle(
+        registry: &str,
+        error: &LifecycleError,
+        (has_credentials, duration): (bool, Duration),
+    ) -> Self {
+        if let LifecycleError::Exchange(error) = error {
+            return Self::of_exchange(registry, error, duration);
+        }
+        let mut outcome = Self::new(registry, Verdict::Refused, duration);
+        outcome.message = Some(error.to_string());
+        match error {
+            LifecycleError::Unauthorized => outcome.unauthorized(has_credentials),
+            LifecycleError::Moved { current } => {
+                outcome.member("code", Some("channel_moved".into()));
+                outcome.member("current", Some(json!(current)));
+                outcome.hint = Some("look at what it points to now, then ask again");
+            }
+            LifecycleError::Refused { code, .. } => {
+                outcome.member("code", Some(code.clone().into()));
+            }
+            LifecycleError::Unavailable { .. } => {
+                outcome.verdict = Verdict::Unreachable;
+                outcome.hint = Some("it may have been done all the same: look, or ask again");
+            }
+            LifecycleError::Unsupported => {
+                outcome.hint = Some("is it a registry of Ochre, and does it tell (discovery.api)?");
+            }
+            LifecycleError::Url(_) | LifecycleError::Exchange(_) => {}
+        }
+        outcome
+    }
+
+    fn unauthorized(&mut self, has_credentials: bool) {
+        self.verdict = Verdict::Unauthorized;
+        self.hint = Some(if has_credentials {
+            "check OCHRE_USERNAME and OCHRE_PASSWORD, or OCHRE_TOKEN"
+        } else {
+            "set OCHRE_USERNAME and OCHRE_PASSWORD, or OCHRE_TOKEN"
+        });
     }
 
     pub(crate) fn member(&mut self, name: &str, value: Option<Value>) {
@@ -228,6 +272,8 @@ impl Outcome {
     pub(crate) fn to_lines(&self) -> Vec<String> {
         let verdict = match self.verdict {
             Verdict::Published => format!("published in {} ms", self.duration.as_millis()),
+            Verdict::Changed => "done".to_owned(),
+            Verdict::Listed => "listed".to_owned(),
             Verdict::Valid => "valid".to_owned(),
             Verdict::Skipped => "skipped".to_owned(),
             Verdict::AlreadyPublished

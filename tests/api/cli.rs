@@ -323,3 +323,99 @@ async fn registry_that_tells_no_versions_is_listed_by_name() {
 fn collapsed(line: &str) -> String {
     line.split_whitespace().collect::<Vec<_>>().join(" ")
 }
+
+/// A registry with three versions of `hello`, and what the command says to it.
+async fn of_three() -> (TestRegistry, Desk) {
+    let registry = TestRegistry::start_with(LOGIN).await;
+    for version in ["1.0.0", "1.1.0", "2.0.0"] {
+        let path = format!("/hello/{version}");
+        let archive = TestPackage::new("hello", version).archive();
+        let request = registry.put_request(&path, archive);
+        let answer = ochre_tests::Answer::of(request.basic_auth("u", Some("p"))).await;
+        answer.expect_status(200);
+    }
+    (registry, Desk::of_hello().login())
+}
+
+#[tokio::test]
+async fn states_are_set_and_taken_back() {
+    let (registry, desk) = of_three().await;
+    let run = async |command: &str, release: &str| {
+        let run = [
+            command,
+            release,
+            "--reason",
+            "loses clicks",
+            "--json",
+            "-r",
+            &registry.url,
+        ];
+        desk.run(&run).await
+    };
+    for (command, state, newest) in [
+        ("yank", "yanked", "1.1.0"),
+        ("unyank", "active", "2.0.0"),
+        ("deprecate", "deprecated", "2.0.0"),
+    ] {
+        let said = run(command, "hello@2.0.0").await.expect_code(0);
+        let told = said.json();
+        assert_eq!(told["results"][0]["outcome"], "changed");
+        assert_eq!(told["results"][0]["state"], state);
+        let served = registry.get("/hello").await.expect_status(200).json();
+        assert_eq!(served["version"], newest, "{command}");
+    }
+    let said = run("yank", "hello@9.9.9").await.expect_code(1);
+    assert_eq!(said.json()["results"][0]["code"], "version_not_found");
+    run("yank", "hello").await.expect_code(2);
+    let stranger = Desk::of_hello();
+    let refused = stranger
+        .run(&["yank", "hello@1.0.0", "-r", &registry.url])
+        .await;
+    assert!(refused.stderr.contains("OCHRE_TOKEN"), "{refused:?}");
+    refused.expect_code(4);
+    let gone = desk.run(&["yank", "hello@1.0.0", "-r", &nobody()]).await;
+    gone.expect_code(5);
+}
+
+#[tokio::test]
+async fn channels_are_moved_rolled_back_listed_and_removed() {
+    let (registry, desk) = of_three().await;
+    let run = async |words: &[&str]| {
+        let mut run = vec!["channel"];
+        run.extend(words);
+        run.extend(["-r", &registry.url]);
+        desk.run(&run).await
+    };
+    run(&["set", "hello", "stable", "1.0.0", "--if-absent"])
+        .await
+        .expect_code(0);
+    let moved = run(&["set", "hello", "stable", "2.0.0", "--if-current", "1.0.0"]).await;
+    assert!(moved.stderr.contains("stable points to 2.0.0"), "{moved:?}");
+    moved.expect_code(0);
+    let refused = run(&[
+        "set",
+        "hello",
+        "stable",
+        "1.1.0",
+        "--if-current",
+        "1.0.0",
+        "--json",
+    ])
+    .await;
+    let refused = refused.expect_code(1).json();
+    assert_eq!(refused["results"][0]["code"], "channel_moved");
+    assert_eq!(refused["results"][0]["current"], "2.0.0");
+
+    let listed = run(&["ls", "hello"]).await.expect_code(0);
+    assert_eq!(listed.stdout, "stable  2.0.0\n");
+    run(&["rollback", "hello", "stable"]).await.expect_code(0);
+    let listed = run(&["ls", "hello", "--json"]).await.expect_code(0).json();
+    let channels = json!({ "stable": { "version": "1.0.0", "earlier": [] } });
+    assert_eq!(listed["results"][0]["channels"], channels);
+    run(&["rm", "hello", "stable"]).await.expect_code(0);
+    assert_eq!(run(&["ls", "hello"]).await.expect_code(0).stdout, "");
+    registry.get("/hello/stable").await.expect_status(404);
+    run(&["set", "hello", "latest", "1.0.0"])
+        .await
+        .expect_code(2);
+}

@@ -253,96 +253,100 @@ async fn component_is_described_with_its_states_and_channels() {
     assert_eq!(unknown.json()["code"], "component_not_found");
 }
 
+/// Path, body, status and code.
+const NOT_UNDERSTOOD: [(&str, &str, u16, &str); 15] = [
+    (
+        "/1.0.0/state",
+        r#"{"state":"gone"}"#,
+        400,
+        "state_not_valid",
+    ),
+    ("/1.0.0/state", "{}", 400, "body_not_valid"),
+    ("/1.0.0/state", "[]", 400, "body_not_valid"),
+    (
+        "/1.0.0/state",
+        r#"{"state":"yanked","why":1}"#,
+        400,
+        "body_not_valid",
+    ),
+    (
+        "/1.0.0/state",
+        r#"{"state":"yanked","reason":"a\nb"}"#,
+        400,
+        "reason_not_valid",
+    ),
+    (
+        "/1.x/state",
+        r#"{"state":"yanked"}"#,
+        400,
+        "version_not_valid",
+    ),
+    (
+        "/9.9.9/state",
+        r#"{"state":"yanked"}"#,
+        404,
+        "version_not_found",
+    ),
+    (
+        "/channels/latest",
+        r#"{"version":"1.0.0"}"#,
+        400,
+        "channel_not_valid",
+    ),
+    (
+        "/channels/v1",
+        r#"{"version":"1.0.0"}"#,
+        400,
+        "channel_not_valid",
+    ),
+    ("/channels/stable", "{}", 400, "body_not_valid"),
+    (
+        "/channels/stable",
+        r#"{"version":"^1"}"#,
+        400,
+        "version_not_valid",
+    ),
+    (
+        "/channels/stable",
+        r#"{"version":1}"#,
+        400,
+        "body_not_valid",
+    ),
+    (
+        "/channels/stable",
+        r#"{"version":"9.9.9"}"#,
+        404,
+        "version_not_found",
+    ),
+    (
+        "/channels/stable",
+        r#"{"version":"1.0.0","ifCurrent":"x"}"#,
+        400,
+        "version_not_valid",
+    ),
+    ("/channels/stable", "{", 400, "POST_BODY_NOT_VALID"),
+];
+
 #[tokio::test]
 async fn what_cannot_be_understood_is_told() {
     let registry = with_versions(&["1.0.0"]).await;
-    let long = "a".repeat(600);
-    let cases = [
-        (
-            "/1.0.0/state",
-            json!({ "state": "gone" }),
-            400,
-            "state_not_valid",
-        ),
-        ("/1.0.0/state", json!({}), 400, "body_not_valid"),
-        ("/1.0.0/state", json!([]), 400, "body_not_valid"),
-        (
-            "/1.0.0/state",
-            json!({ "state": "yanked", "why": 1 }),
-            400,
-            "body_not_valid",
-        ),
-        (
-            "/1.0.0/state",
-            json!({ "state": "yanked", "reason": long }),
-            400,
-            "reason_not_valid",
-        ),
-        (
-            "/1.0.0/state",
-            json!({ "state": "yanked", "reason": "a\nb" }),
-            400,
-            "reason_not_valid",
-        ),
-        (
-            "/1.x/state",
-            json!({ "state": "yanked" }),
-            400,
-            "version_not_valid",
-        ),
-        (
-            "/9.9.9/state",
-            json!({ "state": "yanked" }),
-            404,
-            "version_not_found",
-        ),
-        (
-            "/channels/latest",
-            json!({ "version": "1.0.0" }),
-            400,
-            "channel_not_valid",
-        ),
-        (
-            "/channels/v1",
-            json!({ "version": "1.0.0" }),
-            400,
-            "channel_not_valid",
-        ),
-        (
-            "/channels/stable",
-            json!({ "version": "^1" }),
-            400,
-            "version_not_valid",
-        ),
-        (
-            "/channels/stable",
-            json!({ "version": 1 }),
-            400,
-            "body_not_valid",
-        ),
-        (
-            "/channels/stable",
-            json!({ "version": "9.9.9" }),
-            404,
-            "version_not_found",
-        ),
-        (
-            "/channels/stable",
-            json!({ "version": "1.0.0", "ifCurrent": "x" }),
-            400,
-            "version_not_valid",
-        ),
-    ];
-    for (path, body, status, code) in cases {
-        let answer = put(&registry, path, &body).await;
+    for (path, body, status, code) in NOT_UNDERSTOOD {
+        let request = registry.request("PUT", &format!("/~components/hello{path}"));
+        let request = request.header("content-type", "application/json");
+        let answer = Answer::of(request.body(body)).await;
+        let told = answer.json();
         assert_eq!(
-            (answer.status, &answer.json()["code"]),
-            (status, &json!(code)),
+            (answer.status, told["code"].as_str()),
+            (status, Some(code)),
             "{path} {body}"
         );
     }
-    let none = put(&registry, "/channels/stable", &json!({})).await;
-    assert_eq!(none.expect_status(400).json()["code"], "body_not_valid");
+    let long = json!({ "state": "yanked", "reason": "a".repeat(600) });
+    let refused = put(&registry, "/1.0.0/state", &long).await;
+    assert_eq!(
+        refused.expect_status(400).json()["code"],
+        "reason_not_valid"
+    );
     registry.get("/hello").await.expect_status(200);
 }
 
@@ -369,4 +373,44 @@ async fn only_who_may_publish_changes_states_and_channels() {
     let request = request.basic_auth("u", Some("p")).json(body);
     Answer::of(request).await.expect_status(200);
     registry.get("/hello/stable").await.expect_status(200);
+}
+
+#[tokio::test]
+async fn pages_tell_states_and_channels() {
+    let registry = with_versions(&["1.0.0", "2.0.0"]).await;
+    put(
+        &registry,
+        "/channels/stable",
+        &json!({ "version": "1.0.0" }),
+    )
+    .await
+    .expect_status(200);
+    set_state(&registry, "2.0.0", "yanked").await;
+    set_state(&registry, "1.0.0", "deprecated").await;
+    let page = async |path: &str| {
+        let answer = registry
+            .get_with_headers(path, &[("accept", "text/html")])
+            .await;
+        answer.expect_status(200).text()
+    };
+    let exact = page("/hello/2.0.0/~info").await;
+    assert!(exact.contains("Yanked: only who asks"), "{exact}");
+    assert!(exact.contains(": loses clicks."), "{exact}");
+    assert!(
+        exact.contains("/hello/stable/~info\">stable</a> <code>1.0.0</code>"),
+        "{exact}"
+    );
+    let by_channel = page("/hello/stable/~info").await;
+    assert!(
+        by_channel.contains("<code>stable</code> is <code>1.0.0</code>"),
+        "{by_channel}"
+    );
+    assert!(
+        by_channel.contains("data-state=\"yanked\">yanked"),
+        "{by_channel}"
+    );
+    let list = page("/?state=deprecated").await;
+    assert!(list.contains("id=\"component-hello\""), "{list}");
+    let history = page("/?view=history").await;
+    assert!(history.contains("data-state=\"yanked\""), "{history}");
 }

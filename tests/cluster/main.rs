@@ -6,6 +6,7 @@ mod chaos;
 mod crash;
 mod events;
 mod late;
+mod lifecycle;
 mod manifests;
 mod mirror;
 mod publish;

@@ -5,7 +5,8 @@ use std::sync::Arc;
 use askama::Template;
 use indexmap::IndexMap;
 use ochre_model::{
-    PackageJson, ParameterSpec, ParameterValue, Parameters, Version, encode_uri_component,
+    PackageJson, ParameterSpec, ParameterValue, Parameters, ReleaseState, StateNote, Version,
+    encode_uri_component,
 };
 use ochre_store::VersionSummary;
 use serde_json::{Map, Value};
@@ -52,6 +53,8 @@ struct InfoTemplate<'a> {
     requested: Option<&'a str>,
     newest: Option<VersionRow<'a>>,
     state: &'a str,
+    /// What a reader should know of the state, and why it is so.
+    notice: Option<Notice<'a>>,
     description: &'a str,
     /// Keywords, and where components that have one are listed.
     keywords: Vec<(&'a str, String)>,
@@ -59,6 +62,7 @@ struct InfoTemplate<'a> {
     preview: String,
     snippets: Vec<Snippet>,
     facts: Facts,
+    channels: Vec<ChannelRow<'a>>,
     versions: Vec<VersionRow<'a>>,
     older: Vec<VersionRow<'a>>,
     hidden: usize,
@@ -90,6 +94,18 @@ struct VersionRow<'a> {
     date: Option<String>,
     state: &'a str,
     is_current: bool,
+}
+
+struct ChannelRow<'a> {
+    name: &'a str,
+    href: String,
+    version: &'a str,
+    is_current: bool,
+}
+
+struct Notice<'a> {
+    text: &'static str,
+    reason: Option<&'a str>,
 }
 
 /// What the sidebar tells.
@@ -140,7 +156,8 @@ impl Ui {
             version,
             requested: (asked != version).then_some(asked),
             newest: newest(subject, &frame.root),
-            state: oc.state.as_deref().unwrap_or_default(),
+            state: subject.state(),
+            notice: notice(subject),
             description: raw
                 .get("description")
                 .and_then(Value::as_str)
@@ -154,6 +171,7 @@ impl Ui {
             ),
             snippets: snippet::all(&frame.base_url, (name, asked), &parameters),
             facts: Facts::of(subject.manifest()),
+            channels: channel_rows(subject, &frame.root),
             versions,
             older,
             hidden,
@@ -267,6 +285,34 @@ fn version_rows<'a>(subject: &'a Subject, root: &str) -> Vec<VersionRow<'a>> {
     let rows = subject.versions().iter().rev();
     rows.map(|(version, summary)| version_row(subject, (version, summary), root))
         .collect()
+}
+
+/// All channels, alphabetical.
+fn channel_rows<'a>(subject: &'a Subject, root: &str) -> Vec<ChannelRow<'a>> {
+    let channels = subject.versions().channels();
+    let rows = channels.filter_map(|(name, channel)| {
+        let version = channel.version()?;
+        Some(ChannelRow {
+            name: name.as_str(),
+            href: info_path(root, subject.name(), name.as_str()),
+            version: version.as_str(),
+            is_current: version == subject.version(),
+        })
+    });
+    rows.collect()
+}
+
+/// What the state of the release means to who would use it.
+fn notice(subject: &Subject) -> Option<Notice<'_>> {
+    let status = subject.status()?;
+    let text = match status.state {
+        ReleaseState::Yanked => "Yanked: only who asks for this very version gets it",
+        ReleaseState::Deprecated => "Deprecated: use another version or component",
+        ReleaseState::Experimental => "Experimental",
+        ReleaseState::Active => return None,
+    };
+    let reason = status.note.as_ref().map(StateNote::as_str);
+    Some(Notice { text, reason })
 }
 
 /// The newest version, where the release is another.

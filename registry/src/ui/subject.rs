@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use ochre_model::{ComponentId, PackageJson, Version};
+use ochre_model::{ComponentId, PackageJson, ReleaseStatus, Version};
 use ochre_store::{ComponentVersions, VersionSummary};
 use serde_json::{Map, Value};
 
@@ -78,6 +78,21 @@ impl Subject {
             Origin::Own(release) => &release.manifest,
             Origin::Foreign(manifest) => manifest,
         }
+    }
+
+    /// The state that it was given, if any.
+    pub(super) fn status(&self) -> Option<&ReleaseStatus> {
+        self.versions.details(&self.id.version)?.status.as_deref()
+    }
+
+    /// The state that counts, `""` for none.
+    pub(super) fn state(&self) -> &str {
+        let details = self.versions.details(&self.id.version);
+        let state = match details {
+            Some(details) if details.status.is_some() => details.state(),
+            _ => self.manifest().oc().state.as_deref(),
+        };
+        state.unwrap_or_default()
     }
 
     pub(super) fn versions(&self) -> &ComponentVersions {
