@@ -65,6 +65,7 @@ macro_rules! store_contract {
             catalogs::everything_in_the_store_is_found_without_manifests,
             states::a_state_is_seen_by_another_process,
             states::a_channel_is_moved_rolled_back_and_removed,
+            states::a_change_is_decided_on_what_the_store_holds,
             states::one_of_many_moves_that_expect_the_same_wins,
             states::states_and_channels_outlive_a_lost_index,
             states::a_version_of_another_registry_gets_a_state,

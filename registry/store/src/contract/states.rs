@@ -81,6 +81,39 @@ pub async fn a_channel_is_moved_rolled_back_and_removed(subject: &Subject) {
     assert_eq!(refusal(unknown), EditRefusal::UnknownVersion);
 }
 
+/// What is asked is decided on what the store holds, whatever a process has written last.
+pub async fn a_change_is_decided_on_what_the_store_holds(subject: &Subject) {
+    released(subject, &["1.0.0", "1.1.0", "2.0.0"]).await;
+    let [one, other] = [subject.store(), subject.store()];
+    move_to(&one, "1.0.0", Expected::Anything)
+        .await
+        .expect("moved");
+    move_to(&other, "1.1.0", expected("1.0.0"))
+        .await
+        .expect("moved");
+    channel(&one, ChannelAction::RollBack, expected("1.1.0"))
+        .await
+        .expect("it knows where it was");
+    let moved = move_to(&other, "1.1.0", Expected::Anything).await;
+    moved.expect("it knows that it went back");
+    assert_eq!(resolved(&catalog(&one).await, "stable"), Some("1.1.0"));
+    set_state(&one, "a@2.0.0", ReleaseState::Yanked)
+        .await
+        .expect("set");
+    let moved = move_to(&other, "2.0.0", Expected::Anything).await;
+    assert_eq!(refusal(moved), EditRefusal::Yanked);
+    set_state(&other, "a@2.0.0", ReleaseState::Active)
+        .await
+        .expect("set");
+    move_to(&one, "2.0.0", expected("1.1.0"))
+        .await
+        .expect("it is in use again");
+    set_state(&one, "a@2.0.0", ReleaseState::Yanked)
+        .await
+        .expect("set");
+    assert_eq!(resolved(&catalog(&other).await, ""), Some("1.1.0"));
+}
+
 /// Of many moves that expect the same exactly one is made; the others learn where it went.
 pub async fn one_of_many_moves_that_expect_the_same_wins(subject: &Subject) {
     let versions: Vec<String> = (0..16).map(|number| format!("1.0.{number}")).collect();

@@ -176,6 +176,11 @@ impl IndexWriter {
         }
         let edits = batch.iter().flat_map(|waiter| waiter.edits.iter().cloned());
         let mut edits: Edits = edits.collect();
+        if edits.depend_on_state() {
+            // Another process may have changed what is asked about since this one last wrote, and
+            // what comes to nothing is not noticed by a swap.
+            turn.current = None;
+        }
         let written = self.write(&mut turn, &mut edits, &Also::default()).await;
         let mut decided = edits.0.into_iter();
         for waiter in batch {
@@ -445,6 +450,12 @@ impl Turn {
 // === impl Edits ===
 
 impl Edits {
+    /// Whether what one of them comes to depends on what others did.
+    fn depend_on_state(&self) -> bool {
+        let mut edits = self.0.iter();
+        edits.any(|(edit, _)| !matches!(edit, IndexEdit::Fact(_)))
+    }
+
     /// Decides every edit on `components` and applies it; the time of the last one, or none when
     /// nothing was applied, and what was. Each has a time of its own, from `first_ms` on.
     ///
