@@ -1,0 +1,142 @@
+#!/usr/bin/env python3
+"""Measures how long after the answer to a publish its release is visible on other nodes.
+
+Starts registries on one store, publishes versions of one component through them in turns, and
+listens to `~events` of all others; when the last release is told, a range must resolve to it on
+every node. Runs without and with Redis, on a folder and, with --moto, on an S3 server:
+
+    cargo build --release -p ochre-registry
+    loadtest/propagation.py --registry target/release/ochre-registry --moto tests/.tools/python/bin/python
+"""
+
+import argparse, atexit, http.client, json, pathlib, random, shutil, socket, statistics
+import subprocess, sys, tempfile, threading, time, urllib.request
+
+import scale
+
+HERE = pathlib.Path(__file__).parent
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def started(command, **options):
+    process = subprocess.Popen(command, **options)
+    atexit.register(process.kill)
+    return process
+
+
+def redis():
+    """Settings of a Redis that was started for this measurement."""
+    port = free_port()
+    command = ["redis-server", "--bind", "127.0.0.1", "--port", str(port), "--save", ""]
+    process = started(command, stdout=subprocess.DEVNULL)
+    return process, {"OCHRE__REDIS__URL": f"redis://127.0.0.1:{port}"}
+
+
+def s3(python):
+    """Settings of a bucket on a server that was started for this measurement."""
+    command = [python, str(HERE.parent / "tests/harness/moto_s3.py")]
+    process = started(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+    endpoint = f"http://127.0.0.1:{int(process.stdout.readline())}"
+    urllib.request.urlopen(urllib.request.Request(f"{endpoint}/measured", method="PUT")).close()
+    return process, {
+        "OCHRE__STORAGE__BACKEND": "s3",
+        "OCHRE__STORAGE__BUCKET": "measured",
+        "OCHRE__STORAGE__ENDPOINT": endpoint,
+        "OCHRE__STORAGE__ALLOW_HTTP": "true",
+        "OCHRE__STORAGE__ACCESS_KEY_ID": "test",
+        "OCHRE__STORAGE__SECRET_ACCESS_KEY": "testtest",
+    }
+
+
+class Listener(threading.Thread):
+    """Notes when a node tells of a version."""
+
+    def __init__(self, node):
+        super().__init__(daemon=True)
+        self.seen = {}
+        connection = http.client.HTTPConnection("127.0.0.1", node.port, timeout=600)
+        connection.request("GET", "/~events")
+        self.stream = connection.getresponse()
+        if self.stream.status != 200:
+            sys.exit(f"~events: {self.stream.status}")
+        self.start()
+
+    def run(self):
+        try:
+            for line in self.stream:
+                if line.startswith(b"data: ") and b'"version"' in line:
+                    version = json.loads(line[len(b"data: ") :])["version"]
+                    self.seen.setdefault(version, time.monotonic())
+        except (OSError, ValueError, AttributeError, http.client.HTTPException):
+            pass  # the node has ended
+
+
+def measure(arguments, settings, work):
+    """Milliseconds for each publish and each other node."""
+    with open(work / "log", "a") as log:
+        store = pathlib.Path(tempfile.mkdtemp(dir=work))
+        settings = settings | {"OCHRE__SYNC__POLL_INTERVAL": arguments.poll}
+        nodes = [scale.Node(arguments.registry, store, log, settings) for _ in range(arguments.nodes)]
+        nodes[0].publish("measured", "0.0.1")
+        listeners = [Listener(node) for node in nodes]
+        answered = {}
+        for number in range(arguments.publishes):
+            version = f"1.0.{number}"
+            node = number % len(nodes)
+            nodes[node].publish("measured", version)
+            answered[version] = (node, time.monotonic())
+            time.sleep(random.uniform(0, 2 * arguments.pause))
+        deadline = time.monotonic() + 120
+        while any(len(listener.seen) < len(answered) for listener in listeners):
+            if time.monotonic() > deadline:
+                sys.exit(f"not told: {[len(listener.seen) for listener in listeners]}")
+            time.sleep(0.05)
+        wanted = f'"version":"1.0.{arguments.publishes - 1}"'.encode()
+        if not all(wanted in node.get("/measured/1.x.x")[1] for node in nodes):
+            sys.exit("what was told is not what is resolved")
+        for node in nodes:
+            node.stop()
+    return [
+        max(0.0, (listener.seen[version] - at) * 1000)
+        for version, (publisher, at) in answered.items()
+        for number, listener in enumerate(listeners)
+        if number != publisher
+    ]
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--registry", required=True, help="the executable ochre-registry")
+    parser.add_argument("--moto", help="a Python with moto: measures on its S3 server too")
+    parser.add_argument("--nodes", type=int, default=3)
+    parser.add_argument("--publishes", type=int, default=200)
+    parser.add_argument("--pause", type=float, default=0.25, help="mean seconds between publishes")
+    parser.add_argument("--poll", default="5s", help="sync.poll_interval")
+    arguments = parser.parse_args()
+    work = pathlib.Path(tempfile.mkdtemp(prefix="ochre-propagation-"))
+    print(f"{'store':8}{'Redis':8}{'samples':>9}{'p50 ms':>9}{'p99 ms':>9}{'max ms':>9}")
+    for store in ["folder"] + (["s3"] if arguments.moto else []):
+        for with_redis in [False, True]:
+            servers, settings = [], {}
+            for wanted, start in [(store == "s3", lambda: s3(arguments.moto)), (with_redis, redis)]:
+                if wanted:
+                    process, more = start()
+                    servers.append(process)
+                    settings |= more
+            times = sorted(measure(arguments, settings, work))
+            for process in servers:
+                process.kill()
+            p50, p99 = statistics.median(times), times[int(len(times) * 0.99)]
+            name = "yes" if with_redis else "no"
+            row = f"{store:8}{name:8}{len(times):9}{p50:9.0f}{p99:9.0f}{times[-1]:9.0f}"
+            print(row, flush=True)
+    shutil.rmtree(work)
+
+
+if __name__ == "__main__":
+    main()
