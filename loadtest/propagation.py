@@ -97,8 +97,10 @@ def measure(arguments, settings, work):
                 sys.exit(f"not told: {[len(listener.seen) for listener in listeners]}")
             time.sleep(0.05)
         wanted = f'"version":"1.0.{arguments.publishes - 1}"'.encode()
-        if not all(wanted in node.get("/measured/1.x.x")[1] for node in nodes):
-            sys.exit("what was told is not what is resolved")
+        for number, node in enumerate(nodes):
+            status, body = node.get("/measured/1.x.x")
+            if wanted not in body:
+                sys.exit(f"node {number} was told {wanted} and answers {status} {body[:500]}")
         for node in nodes:
             node.stop()
     return [

@@ -19,6 +19,7 @@ install_debian_packages() {
     command -v python3 >/dev/null || missing+=(python3)
     # The module is there without ensurepip when Debian's python3-venv is not.
     python3 -c 'import ensurepip, venv' 2>/dev/null || missing+=(python3-venv)
+    command -v openssl >/dev/null || missing+=(openssl)
     command -v redis-server >/dev/null || missing+=(redis-server)
     command -v chromium >/dev/null || missing+=(chromium)
     # A real store with S3's protocol; its daemons are started by tests/harness/ceph.sh.

@@ -162,8 +162,10 @@ async fn nodes_start_without_redis_and_find_it_when_it_comes() {
 /// What is no number is counted and forgotten; numbers of others only make a node look.
 #[tokio::test]
 async fn foreign_and_flooding_messages_harm_nobody() {
-    let redis = RedisServer::start().await;
-    let settings = format!("[sync]\npoll_interval = \"1h\"\n{}", redis.settings());
+    // It has no room left either.
+    let full = ["--maxmemory", "1mb", "--maxmemory-policy", "noeviction"];
+    let redis = RedisServer::start_with(&full).await;
+    let settings = format!("{SLOW_POLLS}{}", redis.settings());
     let store = TestStore::s3().await;
     let node = TestRegistry::start_on(&store, &settings).await;
     let other = TestRegistry::start_on(&store, &settings).await;
@@ -255,6 +257,61 @@ async fn a_redis_that_refuses_the_password_is_as_good_as_none() {
     taken.get("/woken/1.0.0").await.expect_status(200);
     refused.get("/~ready").await.expect_status(200);
     assert!(!refused.process.log().contains("wrong-one"));
+}
+
+/// With a certificate of an authority of its own, and a user who may do no more than is needed.
+#[tokio::test]
+async fn tls_and_a_user_with_few_rights_are_enough() {
+    let user = [
+        "--user",
+        "waker",
+        "on",
+        ">secret",
+        "resetchannels",
+        "&ochre:*",
+    ];
+    let rights = ["-@all", "+publish", "+subscribe", "+ping"];
+    let options: Vec<&str> = user.into_iter().chain(rights).collect();
+    let (redis, authority) = RedisServer::start_with_tls(&options).await;
+    let at = redis.port();
+    let settings = |ca_file: &str| {
+        let url = format!("rediss://waker:secret@127.0.0.1:{at}");
+        format!("{SLOW_POLLS}[redis]\nurl = \"{url}\"\n{ca_file}")
+    };
+    let ca_file = format!("ca_file = \"{}\"\n", authority.display());
+    let store = TestStore::folder();
+    let nodes = [
+        TestRegistry::start_on(&store, &settings(&ca_file)).await,
+        TestRegistry::start_on(&store, &settings(&ca_file)).await,
+    ];
+    all_connected(&nodes).await;
+    nodes[0].publish(&package(0)).await;
+    is_seen(&nodes, 0).await;
+
+    // A server that nobody vouches for is no Redis of ours.
+    let careful = TestRegistry::start_on(&store, &settings("")).await;
+    eventually("the refusal to be told", SOON, || async {
+        let log = careful.process.log();
+        log.contains("Redis is not connected").then_some(())
+    })
+    .await;
+    assert_eq!(metric(&careful, "ochre_wakeup_connected").await, 0);
+}
+
+/// A registry is no Redis either.
+#[tokio::test]
+async fn another_kind_of_server_is_as_good_as_none() {
+    let store = TestStore::folder();
+    let other = TestRegistry::start_on(&store, "").await;
+    let settings = format!("[redis]\nurl = \"redis://{}\"\n", other.address());
+    let node = TestRegistry::start_on(&store, &settings).await;
+    eventually("it to be told", SOON, || async {
+        let log = node.process.log();
+        log.contains("Redis is not connected").then_some(())
+    })
+    .await;
+    node.publish(&package(0)).await;
+    other.get("/woken/1.0.0").await.expect_status(200);
 }
 
 /// Without Redis ranges follow with the polls.

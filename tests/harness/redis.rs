@@ -1,6 +1,6 @@
 //! A Redis server for one test.
 
-use std::{process::Command, time::Duration};
+use std::{path::PathBuf, process::Command, time::Duration};
 
 use tempfile::TempDir;
 use tokio::{
@@ -22,6 +22,18 @@ pub struct RedisServer {
     folder: TempDir,
 }
 
+/// What `openssl` is asked for: an authority, and a certificate of 127.0.0.1 by it.
+const CERTIFICATES: &str = "
+set -e
+openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 \
+    -keyout ca.key -out ca.pem -subj '/CN=authority of a test'
+openssl req -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes \
+    -keyout server.key -out server.csr -subj '/CN=redis of a test'
+printf 'subjectAltName=IP:127.0.0.1\nbasicConstraints=CA:FALSE\n' >server.ext
+openssl x509 -req -in server.csr -CA ca.pem -CAkey ca.key -CAcreateserial -days 2 \
+    -extfile server.ext -out server.pem
+";
+
 impl RedisServer {
     /// Starts a server on a free port.
     pub async fn start() -> Self {
@@ -33,9 +45,37 @@ impl RedisServer {
         Self::start_at(free_port(), options).await
     }
 
+    /// Starts a server that speaks TLS alone; the second part is the file of its authority.
+    pub async fn start_with_tls(options: &[&str]) -> (Self, PathBuf) {
+        let folder = TempDir::new().expect("a folder can be made");
+        let made = Command::new("sh")
+            .args(["-c", CERTIFICATES])
+            .current_dir(folder.path())
+            .output();
+        let made = made.expect("openssl runs");
+        assert!(made.status.success(), "{made:?}");
+        let port = free_port();
+        let tls_port = port.to_string();
+        let mut all = vec!["--port", "0", "--tls-port", &tls_port];
+        all.extend([
+            "--tls-cert-file",
+            "server.pem",
+            "--tls-key-file",
+            "server.key",
+        ]);
+        all.extend(["--tls-ca-cert-file", "ca.pem", "--tls-auth-clients", "no"]);
+        all.extend(options);
+        let authority = folder.path().join("ca.pem");
+        (Self::start_in(folder, port, &all).await, authority)
+    }
+
     /// Starts a server at a port.
     pub async fn start_at(port: u16, options: &[&str]) -> Self {
         let folder = TempDir::new().expect("a folder can be made");
+        Self::start_in(folder, port, options).await
+    }
+
+    async fn start_in(folder: TempDir, port: u16, options: &[&str]) -> Self {
         let options: Vec<String> = options.iter().map(|&option| option.to_owned()).collect();
         let process = spawn(port, &options, &folder);
         let mut server = Self {
