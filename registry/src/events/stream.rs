@@ -38,7 +38,7 @@ struct Beginning {
     subscription: Subscription,
     /// The reader must read everything again.
     resync: bool,
-    /// The reader has no place of its own.
+    /// The reader has no place of its own. One who has keeps it until it was told what it missed.
     is_new: bool,
 }
 
@@ -105,7 +105,7 @@ impl Writer {
         };
         let cursor = match start {
             Start::Now => return beginning(feed.subscribe(), false, true),
-            Start::Unknown => return beginning(feed.subscribe(), true, true),
+            Start::Unknown => return beginning(feed.subscribe(), true, false),
             Start::After(cursor) => cursor,
         };
         let mut resumed = feed.resume(&cursor);
@@ -116,8 +116,8 @@ impl Writer {
         }
         match resumed {
             Resumed::Subscribed(subscription) => beginning(subscription, false, false),
-            Resumed::TooOld(subscription) => beginning(subscription, true, true),
-            Resumed::Ahead => beginning(feed.subscribe(), true, true),
+            Resumed::TooOld(subscription) => beginning(subscription, true, false),
+            Resumed::Ahead => beginning(feed.subscribe(), true, false),
         }
     }
 
@@ -127,5 +127,68 @@ impl Writer {
             Ok(()) => Ok(()),
             Err(SendTimeoutError::Timeout(_) | SendTimeoutError::Closed(_)) => Err(Gone),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use ochre_cdn_sync::{Feed, WatchSettings};
+    use ochre_model::SystemClock;
+    use ochre_store::{Backend, ComponentStore, StoreSettings};
+    use tokio::sync::mpsc;
+
+    use super::*;
+
+    fn watch() -> Watch {
+        let memory = StoreSettings {
+            backend: Backend::Memory,
+            ..StoreSettings::default()
+        };
+        let store = ComponentStore::open(&memory, Arc::new(SystemClock), None).unwrap();
+        let settings = WatchSettings::default();
+        Watch::new(store, Arc::default(), Feed::new(), &settings)
+    }
+
+    fn writer(sender: Sender<Bytes>) -> Writer {
+        Writer {
+            watch: watch(),
+            served: Served::default(),
+            components: BTreeSet::new(),
+            times: (Duration::from_millis(100), Duration::from_millis(300)),
+            sender,
+        }
+    }
+
+    #[tokio::test]
+    async fn a_reader_that_takes_nothing_is_given_up() {
+        let (sender, mut pieces) = mpsc::channel(2);
+        writer(sender).run(Start::Now).await;
+        let hello = pieces.recv().await.unwrap();
+        let hello = String::from_utf8(hello.to_vec()).unwrap();
+        assert!(
+            hello.starts_with("retry: ") && hello.contains("\nid: 0."),
+            "{hello}"
+        );
+        assert_eq!(pieces.recv().await.unwrap(), text::HEARTBEAT);
+        assert_eq!(pieces.recv().await, None);
+    }
+
+    /// Who goes between the two comes back with the id that it had, and is told again.
+    #[tokio::test]
+    async fn a_reader_who_must_read_again_gets_its_place_only_with_that_word() {
+        let (sender, mut pieces) = mpsc::channel(2);
+        let writing = tokio::spawn(writer(sender).run(Start::Unknown));
+        let hello = pieces.recv().await.unwrap();
+        assert!(!String::from_utf8_lossy(&hello).contains("id: "));
+        let resync = pieces.recv().await.unwrap();
+        let resync = String::from_utf8(resync.to_vec()).unwrap();
+        assert!(
+            resync.starts_with("event: resync\n") && resync.contains("\nid: 0."),
+            "{resync}"
+        );
+        drop(pieces);
+        writing.await.unwrap();
     }
 }
