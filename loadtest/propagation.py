@@ -90,7 +90,7 @@ def measure(arguments, settings, work):
             answered[version] = time.monotonic()
             time.sleep(random.uniform(0, 2 * arguments.pause))
         deadline = time.monotonic() + 120
-        while any(len(listener.seen) < len(answered) for listener in listeners):
+        while any(answered.keys() - listener.seen.keys() for listener in listeners):
             if time.monotonic() > deadline:
                 sys.exit(f"not told: {[len(listener.seen) for listener in listeners]}")
             time.sleep(0.05)
