@@ -18,7 +18,7 @@ use crate::{
 };
 
 /// Largest object that is changed by compare-and-swap.
-const BYTES_MAX: u64 = 256 * 1024 * 1024;
+pub(crate) const BYTES_MAX: u64 = 256 * 1024 * 1024;
 
 /// Which state of the object was read.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -15,6 +15,7 @@ pub mod publishing;
 pub mod states;
 
 mod turns;
+pub mod upkeep;
 
 use std::{
     path::Path as FilePath,
@@ -69,6 +70,11 @@ macro_rules! store_contract {
             states::one_of_many_moves_that_expect_the_same_wins,
             states::states_and_channels_outlive_a_lost_index,
             states::a_version_of_another_registry_gets_a_state,
+            upkeep::a_store_in_order_is_found_so,
+            upkeep::damage_is_found_and_mended,
+            upkeep::what_is_beyond_repair_is_told,
+            upkeep::a_backup_brings_back_what_the_index_lost,
+            upkeep::a_backup_of_more_than_the_store_has_is_refused,
         }
     };
 }

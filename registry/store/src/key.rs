@@ -44,6 +44,8 @@ pub(crate) enum StoreKey<'a> {
     Version(&'a ComponentId),
     /// One file of a release, by its path in the package.
     File(&'a ComponentId, &'a str),
+    /// The folder of everything that only Ochre sees.
+    Own,
     /// Ochre's catalog: an object, or the folder of its revisions.
     Index,
     /// The folder of all snapshots of the catalog.
@@ -98,6 +100,7 @@ impl Layout {
                 check(path)?;
                 format!("{components}/{}/{}/{path}", id.name, id.version)
             }
+            StoreKey::Own => own.clone(),
             StoreKey::Index => format!("{own}/index"),
             StoreKey::IndexSnapshots => format!("{own}/index-snapshots"),
             StoreKey::Exported => format!("{own}/exported"),

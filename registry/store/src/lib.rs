@@ -12,7 +12,9 @@
 
 mod acl;
 mod artifact;
+mod backup;
 mod catalog;
+mod check;
 mod commit;
 mod compare_swap;
 #[cfg(feature = "testing")]
@@ -35,15 +37,19 @@ mod probe;
 mod projection;
 mod reconcile;
 mod release;
+mod repair;
 mod retry;
 mod settings;
 mod source;
 mod staging;
+mod stats;
 mod store;
 
+pub use backup::{Backup, BackupError, RestoreError, RestorePlan};
 pub use catalog::{
     Catalog, CatalogRevision, CatalogSnapshot, Channel, ComponentVersions, Target, VersionSummary,
 };
+pub use check::{CheckProgress, CheckReport, Problem, ProblemKind};
 pub use commit::{CommitError, Committed, Committer, PublishRelease, StoreChange};
 pub use digest::{Digest, DigestError, FileDigest};
 pub use failure::FailureKind;
@@ -56,6 +62,8 @@ pub use open::{OpenError, open_objects};
 pub use poll::{CatalogAlert, CatalogRead};
 pub use probe::ProbeError;
 pub use reconcile::{ReconcileReport, ReconcileScope};
+pub use repair::{RepairPlan, RepairReport};
 pub use settings::{AzureSettings, Backend, GcsSettings, PublicAccess, Secret, StoreSettings};
 pub use source::{ReadError, ReleaseFiles};
+pub use stats::{Amount, StoreStats};
 pub use store::ComponentStore;

@@ -13,13 +13,14 @@ use std::{sync::Arc, time::Duration};
 use bytes::Bytes;
 use ochre_model::{Clock, json::JsonError};
 
+use self::file::SurplusOf;
 pub(crate) use self::{
     announcement::{Announcement, Board},
+    details::Details,
     file::{Compared, Manifest},
     list::List,
     queue::{AT_ONCE_MAX, Exports},
 };
-use self::{details::Details, file::SurplusOf};
 use crate::{
     catalog::Components,
     compare_swap::{Reading, Revision, SwapError, SwapObject, Swapped},

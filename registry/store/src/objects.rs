@@ -261,6 +261,29 @@ impl Objects {
         }
     }
 
+    /// Takes up everything below a prefix, page by page: all of it, or an error.
+    pub(crate) async fn fold<T: Default>(
+        &self,
+        prefix: &Path,
+        mut add: impl FnMut(&mut T, ObjectMeta),
+    ) -> Result<T, Error> {
+        let mut backoff = Backoff::new();
+        'attempt: loop {
+            let mut folded = T::default();
+            let mut listing = self.inner.list(Some(prefix));
+            while let Some(object) = listing.next().await {
+                match object {
+                    Ok(object) => add(&mut folded, object),
+                    Err(error) if is_transient(&error) && backoff.pause().await => {
+                        continue 'attempt;
+                    }
+                    Err(error) => return Err(error),
+                }
+            }
+            return Ok(folded);
+        }
+    }
+
     /// Deletes an object; one that is missing is no error.
     pub(crate) async fn delete(&self, path: &Path) -> Result<(), Error> {
         self.check_hold()?;

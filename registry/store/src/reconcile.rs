@@ -1,7 +1,11 @@
 //! Finishing what was begun and finding what is not listed. Idempotent, and safe beside publishes:
 //! a late writer can only write what is certain anyway.
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+    time::Duration,
+};
 
 use futures::{FutureExt as _, StreamExt as _, future::BoxFuture, stream};
 use object_store::ObjectMeta;
@@ -41,9 +45,9 @@ pub struct ReconcileReport {
 
 /// Where a release was found.
 #[derive(Clone, Copy, Debug, Default)]
-struct Found {
+pub(crate) struct Found {
     /// `package.json` lies where every registry looks.
-    package: bool,
+    pub(crate) package: bool,
 }
 
 // === impl ComponentStore ===
@@ -179,23 +183,25 @@ impl Inner {
     }
 
     /// Every release that has an object of its own or a `package.json`.
-    async fn list_releases(&self) -> Result<BTreeMap<ComponentId, Found>, ReadError> {
+    pub(crate) async fn list_releases(&self) -> Result<BTreeMap<ComponentId, Found>, ReadError> {
         let releases = self.path(StoreKey::Releases)?;
         let components = self.path(StoreKey::Components)?;
         let unavailable = |error| ReadError::Unavailable(Arc::new(error));
-        let mut found: BTreeMap<ComponentId, Found> = BTreeMap::new();
-        let listing = self.objects.list(&releases).await.map_err(unavailable)?;
-        for object in &listing {
-            if let Some(id) = release_of(object, &releases, None) {
-                found.entry(id).or_default();
-            }
-        }
-        let listing = self.objects.list(&components).await.map_err(unavailable)?;
-        for object in &listing {
-            if let Some(id) = release_of(object, &components, Some(PACKAGE_JSON)) {
-                found.entry(id).or_default().package = true;
-            }
-        }
+        let objects = self
+            .objects
+            .fold(&releases, |found: &mut BTreeSet<ComponentId>, object| {
+                found.extend(release_of(&object, &releases, None));
+            });
+        let objects = objects.await.map_err(unavailable)?;
+        let packages = self
+            .objects
+            .fold(&components, |found: &mut Vec<ComponentId>, object| {
+                found.extend(release_of(&object, &components, Some(PACKAGE_JSON)));
+            });
+        let packages = packages.await.map_err(unavailable)?;
+        let unfinished = objects.into_iter().map(|id| (id, Found::default()));
+        let mut found: BTreeMap<ComponentId, Found> = unfinished.collect();
+        found.extend(packages.into_iter().map(|id| (id, Found { package: true })));
         Ok(found)
     }
 }
@@ -216,7 +222,7 @@ pub(crate) fn release_of(
 }
 
 /// An error with its causes.
-fn text(error: &dyn std::error::Error) -> String {
+pub(crate) fn text(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();
     while let Some(current) = cause {

@@ -47,6 +47,16 @@ impl Components {
         self.map.iter()
     }
 
+    /// Every release, alphabetical and ascending.
+    pub(crate) fn ids(&self) -> impl Iterator<Item = ComponentId> {
+        self.iter().flat_map(|(name, versions)| {
+            versions.versions().iter().map(|version| ComponentId {
+                name: name.clone(),
+                version: version.clone(),
+            })
+        })
+    }
+
     pub(crate) fn len(&self) -> usize {
         self.map.len()
     }

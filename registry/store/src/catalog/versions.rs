@@ -163,6 +163,20 @@ impl ComponentVersions {
         !other.is_empty() && channels::join(self.channels.get_or_insert_default(), other)
     }
 
+    /// The versions that are to be kept, with the channels that point to them, and the others.
+    pub(crate) fn partition(&self, keep: impl Fn(&Version) -> bool) -> (Self, Vec<Version>) {
+        let (kept, others): (Vec<_>, Vec<_>) = self.iter().partition(|(version, _)| keep(version));
+        let mut part: Self = kept
+            .into_iter()
+            .map(|(version, details)| (version.clone(), details.clone()))
+            .collect();
+        let mut channels = self.channels.as_deref().cloned().unwrap_or_default();
+        channels.retain(|_, channel| channel.version().is_none_or(&keep));
+        part.join_channels(&channels);
+        let others = others.into_iter().map(|(version, _)| version.clone());
+        (part, others.collect())
+    }
+
     /// Takes over whatever `other` lists beside or knows better; false when that is nothing.
     pub(super) fn join(&mut self, other: &Self) -> bool {
         let mut changed = false;
