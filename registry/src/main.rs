@@ -7,7 +7,7 @@ use ochre_registry::{
     app::{self, App},
     drivers, plugins,
     settings::{self, Settings},
-    store_command,
+    store_command::{self, StoreCommand},
     telemetry::{self, Chain},
     template_command,
 };
@@ -43,18 +43,11 @@ enum Command {
         #[command(subcommand)]
         command: TemplateCommand,
     },
-    /// Look after the store.
+    /// Check, repair, count, back up and restore the store.
     Store {
         #[command(subcommand)]
         command: StoreCommand,
     },
-}
-
-#[derive(Debug, Subcommand)]
-enum StoreCommand {
-    /// Have the catalog written as a log of changes: for stores that an older Ochre made, once no
-    /// older release runs any more.
-    Upgrade,
 }
 
 #[derive(Debug, Subcommand)]
@@ -109,7 +102,7 @@ async fn node() -> ExitCode {
     let finished = match arguments.command {
         None => run(settings).await,
         Some(Command::Templates { command }) => manage_templates(&settings, command).await,
-        Some(Command::Store { command }) => manage_store(&settings, command).await,
+        Some(Command::Store { command }) => store_command::run(&settings, command).await,
     };
     match finished {
         Ok(()) => ExitCode::SUCCESS,
@@ -146,13 +139,6 @@ async fn manage_templates(settings: &Settings, command: TemplateCommand) -> anyh
         TemplateCommand::Remove { template_type } => {
             template_command::remove(&packs, &template_type).await
         }
-    }
-}
-
-async fn manage_store(settings: &Settings, command: StoreCommand) -> anyhow::Result<()> {
-    let store = app::store(settings)?;
-    match command {
-        StoreCommand::Upgrade => store_command::upgrade(&store).await,
     }
 }
 

@@ -15,4 +15,5 @@ mod side_by_side;
 mod store_faults;
 mod takeover;
 mod upgrade;
+mod upkeep;
 mod wakeup;

@@ -83,6 +83,13 @@ impl Bucket {
         Answer::of(as_owner(request)).await.expect_status(200);
     }
 
+    /// Writes an object that everybody may read.
+    pub async fn put_public(&self, key: &str, bytes: impl Into<Bytes>) {
+        let request = self.client.put(self.at(key, "")).body(bytes.into());
+        let request = request.header("x-amz-acl", "public-read");
+        Answer::of(as_owner(request)).await.expect_status(200);
+    }
+
     /// Deletes an object.
     pub async fn delete(&self, key: &str) {
         let request = self.client.delete(self.at(key, ""));
