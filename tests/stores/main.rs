@@ -7,6 +7,8 @@ mod gcs;
 mod nodes;
 mod s3;
 
+use std::time::Duration;
+
 use ochre_store::{StoreSettings, contract::Subject};
 use ochre_tests::TestStore;
 use toml::Table;
@@ -16,6 +18,10 @@ fn settings<const N: usize>(stores: [&TestStore; N]) -> [StoreSettings; N] {
     let prefix = format!("contract-{}", uuid::Uuid::new_v4());
     stores.map(|store| StoreSettings {
         components_dir: prefix.clone(),
+        // Many tests share few processors.
+        request_timeout: Duration::from_mins(1),
+        retry_timeout: Duration::from_mins(2),
+        commit_timeout: Duration::from_mins(5),
         ..Table::try_into(store.settings()).expect("settings of a store")
     })
 }
