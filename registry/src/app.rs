@@ -97,7 +97,7 @@ impl App {
         let stop = CancellationToken::new();
         let tasks = TaskTracker::new();
         // In this order: the first poll may write already what other registries have published.
-        let gate = WriteGate::test(&store).await;
+        let gate = WriteGate::test(&store, settings.publish.primary_url.as_deref()).await;
         let replica = replicate(&store, &settings, (&tasks, &stop)).await?;
         let driver = drivers::start(&settings.engine).await?;
         let parts = assemble(Ground {

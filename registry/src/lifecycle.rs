@@ -139,7 +139,7 @@ impl Lifecycle {
             WriteState::Safe => {}
             WriteState::Unknown => return Err(failure::not_ready()),
             WriteState::Unsafe(reason) => return Err(failure::read_only(reason)),
-            WriteState::ReadOnly => return Err(failure::replica()),
+            WriteState::ReadOnly(text) => return Err(failure::replica(text)),
         }
         let turn = tokio::time::timeout(self.queue_timeout, self.turns.acquire());
         let Ok(Ok(_turn)) = turn.await else {

@@ -110,8 +110,8 @@ impl Publisher {
     ///
     /// When the node only reads, or as many uploads as may be are on their way for too long.
     pub async fn admit(&self) -> Result<OwnedSemaphorePermit, PublishFailure> {
-        if *self.gate.state() == WriteState::ReadOnly {
-            return Err(self.elsewhere());
+        if let WriteState::ReadOnly(text) = &*self.gate.state() {
+            return Err(PublishFailure::replica(text));
         }
         let permit = Arc::clone(&self.uploads).acquire_owned();
         match tokio::time::timeout(self.settings.queue_timeout, permit).await {
@@ -167,7 +167,7 @@ impl Publisher {
             WriteState::Safe => {}
             WriteState::Unknown => return Err(PublishFailure::not_ready()),
             WriteState::Unsafe(reason) => return Err(PublishFailure::read_only(reason)),
-            WriteState::ReadOnly => return Err(self.elsewhere()),
+            WriteState::ReadOnly(text) => return Err(PublishFailure::replica(text)),
         }
         if request.is_dry_run {
             self.check_is_new(&id).await?;
@@ -177,10 +177,6 @@ impl Publisher {
         let manifest = package.manifest.stamped(self.clock.now_ms(), user);
         self.commit(&id, (manifest, package), user).await?;
         Ok(warnings)
-    }
-
-    fn elsewhere(&self) -> PublishFailure {
-        PublishFailure::replica(self.settings.primary_url.as_deref())
     }
 
     /// Waits for one of the publishes that may run at once.

@@ -105,7 +105,7 @@ impl Readiness {
         }
         let writing = self.gate.state();
         match &*writing {
-            WriteState::Safe | WriteState::ReadOnly => {}
+            WriteState::Safe | WriteState::ReadOnly(_) => {}
             WriteState::Unknown => reasons.push("the store could not be tested yet".to_owned()),
             WriteState::Unsafe(reason) => reasons.push(format!("publishing is refused: {reason}")),
         }

@@ -24,8 +24,8 @@ pub enum WriteState {
     Unknown,
     /// It does not; the text says what to do.
     Unsafe(String),
-    /// Nothing is to be written: the node serves from a replica.
-    ReadOnly,
+    /// Nothing is to be written: the node serves from a replica. The text says what to do.
+    ReadOnly(String),
 }
 
 /// The answer of the self-test, shared by all who ask.
@@ -40,11 +40,13 @@ pub struct WriteGate {
 
 impl WriteGate {
     /// Tests the store once, for a bounded time, and holds its writes until it has passed. A store
-    /// that is only read is not tested.
-    pub async fn test(store: &ComponentStore) -> Arc<Self> {
+    /// that is only read is not tested: changes are made at `primary`.
+    pub async fn test(store: &ComponentStore, primary: Option<&str>) -> Arc<Self> {
         if store.is_read_only() {
+            let primary = primary.unwrap_or("the registry that it is a replica of");
+            let text = format!("this registry is read-only: publish to {primary}");
             return Arc::new(Self {
-                state: ArcSwap::from_pointee(WriteState::ReadOnly),
+                state: ArcSwap::from_pointee(WriteState::ReadOnly(text)),
                 testing: Mutex::default(),
             });
         }

@@ -15,13 +15,9 @@ pub(super) fn read_only(reason: &str) -> ApiError {
     )
 }
 
-/// States and channels change where releases are published.
-pub(super) fn replica() -> ApiError {
-    ApiError::new(
-        StatusCode::FORBIDDEN,
-        "store_read_only",
-        "this registry is read-only: ask the registry that releases are published to",
-    )
+/// The node serves from a replica, which is never written.
+pub(super) fn replica(text: &str) -> ApiError {
+    ApiError::new(StatusCode::FORBIDDEN, "store_read_only", text)
 }
 
 /// The store did not answer since the node started.

@@ -156,9 +156,7 @@ impl PublishFailure {
     }
 
     /// The node serves from a replica, which is never written.
-    pub(super) fn replica(primary: Option<&str>) -> Self {
-        let primary = primary.unwrap_or("the registry that it is a replica of");
-        let text = format!("this registry is read-only: publish to {primary}");
+    pub(super) fn replica(text: &str) -> Self {
         let members = vec![("code", json!("store_read_only")), ("error", json!(text))];
         Self::new(403, "refused", members)
     }
