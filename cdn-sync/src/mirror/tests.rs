@@ -1,5 +1,6 @@
+use ochre_model::ReleaseState;
 use ochre_store::{
-    Catalog, PublishRelease,
+    Catalog, ChannelAction, Expected, PublishRelease, StoreChange,
     contract::{Subject, assert_whole, catalog, id, publish, sample},
     faulty::{Fault, FaultyStore},
 };
@@ -271,6 +272,72 @@ async fn releases_of_other_registries_are_mirrored_without_touching_the_source()
             assert_eq!(again.planned, 0);
         }
     }
+}
+
+/// Sets a state, and points a channel to a version.
+async fn mark(source: &Subject, state: &str, channel: &str) {
+    let store = source.store();
+    let change = StoreChange::SetState {
+        id: id("a", state),
+        state: ReleaseState::Yanked,
+        note: None,
+    };
+    store.committer().commit(change).await.unwrap();
+    let change = StoreChange::Channel {
+        name: "a".parse().unwrap(),
+        channel: "stable".parse().unwrap(),
+        action: ChannelAction::MoveTo(channel.parse().unwrap()),
+        expected: Expected::Anything,
+    };
+    store.committer().commit(change).await.unwrap();
+}
+
+#[tokio::test]
+async fn states_and_channels_go_to_replicas_with_their_past() {
+    let source = source_of(&[("a", "1.0.0"), ("a", "1.1.0"), ("a", "2.0.0")]).await;
+    let target = Subject::memory();
+    run(&mirror(&source, &target, TargetKind::Replica))
+        .await
+        .unwrap();
+    mark(&source, "1.0.0", "1.1.0").await;
+    mark(&source, "1.0.0", "2.0.0").await;
+
+    let outcome = run(&mirror(&source, &target, TargetKind::Replica))
+        .await
+        .unwrap();
+
+    assert!(outcome.is_complete() && outcome.planned == 0, "{outcome:?}");
+    let (theirs, ours) = (
+        catalog(&source.store()).await,
+        catalog(&target.store()).await,
+    );
+    assert_eq!(theirs.get("a"), ours.get("a"));
+    let stable = ours.get("a").unwrap().channel("stable").unwrap();
+    assert_eq!(stable.version().unwrap().as_str(), "2.0.0");
+    assert_eq!(stable.earlier().len(), 1);
+}
+
+#[tokio::test]
+async fn a_channel_does_not_point_to_a_release_that_was_not_copied() {
+    let source = source_of(&[("a", "1.0.0"), ("a", "1.1.0")]).await;
+    mark(&source, "1.0.0", "1.1.0").await;
+    damage(&source, "releases/a/1.1.0").await;
+    let target = Subject::memory();
+
+    let outcome = run(&mirror(&source, &target, TargetKind::Replica))
+        .await
+        .unwrap();
+
+    assert_eq!((outcome.copied, outcome.failed), (1, 1));
+    let ours = catalog(&target.store()).await;
+    assert!(ours.get("a").unwrap().channel("stable").is_none());
+    assert!(
+        ours.get("a")
+            .unwrap()
+            .details(&"1.0.0".parse().unwrap())
+            .unwrap()
+            .is_yanked()
+    );
 }
 
 #[tokio::test]
