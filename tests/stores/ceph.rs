@@ -1,7 +1,10 @@
 //! The contract suite on a real Ceph cluster, each store through another of its two gateways.
 
 use ochre_store::{
-    contract::{Subject, assert_whole, catalog, catalogs, id, publish, publishing, states, upkeep},
+    contract::{
+        Subject, assert_whole, catalog, catalogs, id, mirroring, publish, publishing, states,
+        upkeep,
+    },
     store_contract,
 };
 use ochre_tests::{Ceph, TestStore};

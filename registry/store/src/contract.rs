@@ -11,6 +11,7 @@
 
 pub mod catalogs;
 pub mod faults;
+pub mod mirroring;
 pub mod publishing;
 pub mod states;
 
@@ -64,6 +65,11 @@ macro_rules! store_contract {
             catalogs::a_damaged_list_keeps_the_catalog_and_is_rebuilt,
             catalogs::a_list_that_lost_a_version_gets_it_back,
             catalogs::everything_in_the_store_is_found_without_manifests,
+            mirroring::a_copied_release_is_whole_and_then_listed,
+            mirroring::a_copy_never_replaces_other_content,
+            mirroring::public_copies_hold_no_private_file,
+            mirroring::a_store_that_is_only_read_is_never_written,
+            mirroring::exact_versions_are_read_from_the_origin,
             states::a_state_is_seen_by_another_process,
             states::a_channel_is_moved_rolled_back_and_removed,
             states::a_change_is_decided_on_what_the_store_holds,
@@ -132,6 +138,18 @@ impl Subject {
     pub fn store(&self) -> ComponentStore {
         let turn = self.opened.fetch_add(1, Ordering::Relaxed);
         self.store_over(Arc::clone(&self.ways[turn % self.ways.len()]))
+    }
+
+    /// Opens a store that is only read.
+    pub fn reader(&self) -> ComponentStore {
+        let settings = StoreSettings {
+            read_only: true,
+            ..self.settings.clone()
+        };
+        let objects = Arc::clone(self.objects());
+        let clock = Arc::new(SystemClock);
+        ComponentStore::from_objects(objects, self.medium.clone(), &settings, clock)
+            .expect("a store over open objects")
     }
 
     /// Opens a store each of whose requests goes another way than the one before.

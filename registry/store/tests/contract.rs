@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use ochre_store::{
     ReconcileScope, StoreSettings,
-    contract::{Subject, catalogs, faults, id, publish, publishing, states, upkeep},
+    contract::{Subject, catalogs, faults, id, mirroring, publish, publishing, states, upkeep},
     store_contract,
 };
 
