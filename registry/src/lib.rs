@@ -49,6 +49,7 @@ mod etag;
 mod handlers;
 mod json_object;
 mod server;
+mod slow_reader;
 mod unread;
 
 pub use ochre_cdn_sync::telemetry;

@@ -1,8 +1,8 @@
 //! The listener: HTTP/1 connections with their time limits, and every part for the handlers.
 
-use std::{io, net::TcpListener, sync::Arc};
+use std::{future::ready, io, net::TcpListener, sync::Arc};
 
-use actix_http::{HttpService, Request, Response, body::BoxBody};
+use actix_http::{HttpService, Protocol, Request, Response, body::BoxBody};
 use actix_server::Server;
 use actix_service::{IntoServiceFactory, ServiceFactoryExt, fn_service, map_config};
 use actix_web::{
@@ -12,6 +12,7 @@ use actix_web::{
     middleware::from_fn,
     web,
 };
+use tokio::net::TcpStream;
 
 use crate::{
     assembly::Parts,
@@ -25,6 +26,7 @@ use crate::{
     middleware::{self, Edge},
     routes,
     settings::Settings,
+    slow_reader::PacedWrites,
 };
 
 /// Starts serving on `listener`; the server ends through its handle alone.
@@ -59,7 +61,7 @@ pub(crate) fn start(
             .configure(|config| shared.add_data(config))
             .wrap(from_fn(middleware::finish))
             .configure(|config| routes::configure(config, &shared.prefix));
-        HttpService::build()
+        let http_service = HttpService::build()
             .graceful_shutdown_signal(move || {
                 let draining = draining.clone();
                 async move { draining.notified().await }
@@ -75,8 +77,13 @@ pub(crate) fn start(
                 app.into_factory()
                     .map_err(|error: actix_web::Error| error.error_response()),
                 |()| AppConfig::default(),
-            ))
-            .tcp()
+            ));
+        fn_service(move |io: TcpStream| {
+            let address = io.peer_addr().ok();
+            let paced = PacedWrites::new(io, http.write_timeout);
+            ready(Ok((paced, Protocol::Http1, address)))
+        })
+        .and_then(http_service)
     };
     Ok(builder.listen("ochre-registry", listener, service)?.run())
 }

@@ -55,6 +55,28 @@ async fn unfinished_heads_are_ended() {
     );
 }
 
+/// A client that asks for much and reads nothing.
+#[tokio::test]
+async fn answers_that_nobody_reads_are_dropped() {
+    let registry = registry("[http]\nwrite_timeout = \"1s\"").await;
+    // What packs well is refused.
+    let noise =
+        (0u32..8 << 20).flat_map(|at| at.wrapping_mul(0x9E37_79B1).rotate_left(at).to_le_bytes());
+    let large = TestPackage::new("large", "1.0.0").file("large.bin", noise.collect());
+    registry.publish(&large).await;
+    let mut connection = RawConnection::open(registry.address()).await;
+    let asked = "GET /~assets/large/1.0.0/large.bin HTTP/1.1\r\nHost: r\r\n\r\n";
+    connection.send(asked.as_bytes()).await;
+    let head = connection.read_head(BOUND).await;
+    assert!(head.starts_with("HTTP/1.1 200"), "{head}");
+
+    // What is sent to a connection that was closed is answered with its end.
+    let closed = async { while connection.send(b"\r\n").await {} };
+    within("the connection to be closed", BOUND, closed).await;
+
+    registry.get("/good").await.expect_status(200);
+}
+
 /// Fault A7: half-open uploads do not keep readers out.
 #[tokio::test]
 async fn idle_uploads_do_not_stop_reads() {

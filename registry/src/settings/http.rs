@@ -41,6 +41,10 @@ pub struct HttpSettings {
     /// Longest time for a request's body (an upload gets more as it makes progress); then 408.
     #[serde(with = "humantime_serde")]
     pub body_timeout: Duration,
+    /// Longest time that a client may take for each 64 KiB of an answer that waits for it; then its
+    /// connection is closed.
+    #[serde(with = "humantime_serde")]
+    pub write_timeout: Duration,
     /// How long an idle connection is kept.
     #[serde(with = "humantime_serde")]
     pub keep_alive: Duration,
@@ -154,6 +158,7 @@ impl Default for HttpSettings {
             connections_max: 25_000,
             header_timeout: Duration::from_secs(10),
             body_timeout: Duration::from_secs(30),
+            write_timeout: Duration::from_secs(30),
             keep_alive: Duration::from_secs(75),
             linger_timeout: Duration::from_secs(1),
             shutdown_timeout: Duration::from_secs(30),
