@@ -42,7 +42,7 @@ impl Foreign {
         };
         let status = entry.get("status").and_then(Value::as_u64);
         let status = status.and_then(|status| u16::try_from(status).ok());
-        let (Some(status @ 200..600), Some(Value::Object(response))) =
+        let (Some(status @ (200 | 400..600)), Some(Value::Object(response))) =
             (status, entry.remove("response"))
         else {
             return Err(malformed);
@@ -164,6 +164,7 @@ mod tests {
             "[1]",
             "[{}]",
             r#"[{"status":99,"response":{}}]"#,
+            r#"[{"status":304,"response":{}}]"#,
             r#"[{"status":200,"response":"x"}]"#,
         ] {
             assert!(Foreign::parse(body.as_bytes()).is_err(), "{body}");
