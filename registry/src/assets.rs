@@ -15,6 +15,7 @@ use tracing::Instrument;
 
 use crate::{metrics::Metrics, outage::Outage, telemetry::Chain};
 
+pub(crate) use encoding::Effort;
 pub use encoding::Encoding;
 
 /// Shorter files are not compressed: the head of the answer is longer than what is saved.
@@ -97,7 +98,7 @@ impl Asset {
 
     /// The same file compressed, where that makes it smaller.
     pub(crate) async fn encoded(self, encoding: Encoding) -> Self {
-        match encoding.compress(self.body.clone()).await {
+        match encoding.compress(self.body.clone(), Effort::Kept).await {
             Some(body) if body.len() < self.body.len() => Self {
                 etag: tag(&body),
                 content_type: self.content_type,
@@ -261,7 +262,7 @@ impl Assets {
         let body = if let Ok(Ok(Some(body))) = stored {
             body
         } else {
-            let Some(body) = encoding.compress(identity.body.clone()).await else {
+            let Some(body) = encoding.compress(identity.body.clone(), Effort::Kept).await else {
                 return identity;
             };
             self.keep_variant(key.clone(), body.clone());

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use serde_json::{Map, Value, json};
 
 use crate::{
-    assets::{Asset, Encoding},
+    assets::{Asset, Effort, Encoding},
     packs::{KnownTypes, Packs},
     settings::ClientSettings,
 };
@@ -156,7 +156,7 @@ impl Variants {
         let compressed = Encoding::COMPRESSED
             .into_iter()
             .filter_map(|encoding| {
-                let body = encoding.compressed(&identity.body)?;
+                let body = encoding.compressed(&identity.body, Effort::Kept)?;
                 let is_smaller = body.len() < identity.body.len();
                 is_smaller.then(|| (encoding, Asset::of(body, content_type, encoding)))
             })

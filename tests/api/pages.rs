@@ -108,7 +108,23 @@ async fn a_page_that_is_known_is_not_sent_again() {
     let again = registry.get_with_headers("/", &again).await;
 
     assert_eq!((again.status, again.body.len()), (304, 0));
-    assert_eq!(again.header("vary"), "Accept, Cookie");
+    assert_eq!(again.header("vary"), "Accept, Accept-Encoding, Cookie");
+}
+
+#[tokio::test]
+async fn pages_are_compressed() {
+    let registry = TestRegistry::start().await;
+    registry.publish(&greeting("1.0.0")).await;
+    let plain = page(&registry, "/").await;
+    assert_eq!(plain.header("content-encoding"), "");
+    for (accepted, expected) in [("gzip, br", "br"), ("gzip", "gzip"), ("br;q=0", "")] {
+        let headers = [("accept", ACCEPT), ("accept-encoding", accepted)];
+        let answer = registry.get_with_headers("/", &headers).await;
+        assert_eq!(answer.header("content-encoding"), expected, "{accepted}");
+        assert!(answer.header("vary").contains("Accept-Encoding"));
+        let is_smaller = answer.body.len() < plain.body.len() / 2;
+        assert_eq!(is_smaller, !expected.is_empty(), "{accepted}");
+    }
 }
 
 #[tokio::test]

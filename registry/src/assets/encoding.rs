@@ -19,6 +19,15 @@ pub enum Encoding {
     Gzip,
 }
 
+/// How much work a smaller body is worth.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Effort {
+    /// It is made for one answer.
+    Once,
+    /// It is kept and sent many times.
+    Kept,
+}
+
 // === impl Encoding ===
 
 impl Encoding {
@@ -55,29 +64,36 @@ impl Encoding {
     }
 
     /// The bytes in this encoding; `None` when that cannot be done.
-    pub(super) async fn compress(self, body: Bytes) -> Option<Bytes> {
-        tokio::task::spawn_blocking(move || self.compressed(&body))
+    pub(crate) async fn compress(self, body: Bytes, effort: Effort) -> Option<Bytes> {
+        if self == Self::Identity {
+            return None;
+        }
+        tokio::task::spawn_blocking(move || self.compressed(&body, effort))
             .await
             .ok()
             .flatten()
     }
 
     /// The bytes in this encoding, made on the caller's thread: for small files only.
-    pub(crate) fn compressed(self, body: &[u8]) -> Option<Bytes> {
+    pub(crate) fn compressed(self, body: &[u8], effort: Effort) -> Option<Bytes> {
+        let (brotli, zstd, gzip) = match effort {
+            Effort::Once => (4, 3, Compression::new(4)),
+            Effort::Kept => (9, 12, Compression::best()),
+        };
         let mut compressed = Vec::with_capacity(body.len() / 2);
         match self {
             Self::Identity => return None,
             Self::Brotli => {
                 let parameters = brotli::enc::BrotliEncoderParams {
-                    quality: 9,
+                    quality: brotli,
                     size_hint: body.len(),
                     ..Default::default()
                 };
                 brotli::BrotliCompress(&mut &*body, &mut compressed, &parameters).ok()?;
             }
-            Self::Zstd => compressed = zstd::bulk::compress(body, 12).ok()?,
+            Self::Zstd => compressed = zstd::bulk::compress(body, zstd).ok()?,
             Self::Gzip => {
-                let mut encoder = GzEncoder::new(&mut compressed, Compression::best());
+                let mut encoder = GzEncoder::new(&mut compressed, gzip);
                 encoder.write_all(body).ok()?;
                 encoder.finish().ok()?;
             }
@@ -117,7 +133,7 @@ mod tests {
         use std::io::Read;
 
         let body = "abcdefgh".repeat(1000).into_bytes();
-        let of = |encoding: Encoding| encoding.compressed(&body).unwrap();
+        let of = |encoding: Encoding| encoding.compressed(&body, Effort::Once).unwrap();
 
         let mut text = Vec::new();
         brotli::Decompressor::new(&*of(Encoding::Brotli), 4096)

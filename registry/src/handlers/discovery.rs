@@ -56,7 +56,7 @@ pub(crate) async fn info(
             Ok(subject) => subject,
             Err(answer) => return answer,
         };
-        return pages::info(&request, (path.version, query.0), (&ui, &subject));
+        return pages::info(&request, (path.version, query.0), (&ui, &subject)).await;
     }
     let description = describe(&request, &path, (&discovery, asked)).await;
     if description.status().is_success() && !discovery.settings().api {
@@ -80,7 +80,7 @@ pub(crate) async fn preview(
             Ok(subject) => subject,
             Err(answer) => return answer,
         };
-        return pages::preview(&request, &query.0, (&ui, &subject));
+        return pages::preview(&request, &query.0, (&ui, &subject)).await;
     }
     describe(&request, &path, (&discovery, asked)).await
 }

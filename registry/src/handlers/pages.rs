@@ -9,10 +9,11 @@ use actix_web::{
     },
     web,
 };
+use bytes::Bytes;
 use ochre_model::{ParameterValue, Parameters};
 
 use crate::{
-    assets::Encoding,
+    assets::{Effort, Encoding},
     base_url,
     directory::Filter,
     error::ApiError,
@@ -48,11 +49,11 @@ pub(crate) async fn list(request: &HttpRequest, query: &Parameters, ui: &Ui) -> 
         page: text("page").parse().unwrap_or(1),
         theme: theme(request),
     };
-    respond(request, ui.list(&list).await)
+    respond(request, ui.list(&list).await).await
 }
 
 /// The information page of a release.
-pub(crate) fn info(
+pub(crate) async fn info(
     request: &HttpRequest,
     (version, parameters): (String, Parameters),
     (ui, subject): (&Ui, &Subject),
@@ -63,17 +64,17 @@ pub(crate) fn info(
         parameters,
         theme: theme(request),
     };
-    respond(request, ui.info(subject, &info))
+    respond(request, ui.info(subject, &info)).await
 }
 
 /// The preview page of a release.
-pub(crate) fn preview(
+pub(crate) async fn preview(
     request: &HttpRequest,
     parameters: &Parameters,
     (ui, subject): (&Ui, &Subject),
 ) -> HttpResponse {
     let base_url = base_url::of(request);
-    respond(request, ui.preview(subject, parameters, &base_url))
+    respond(request, ui.preview(subject, parameters, &base_url)).await
 }
 
 /// `GET /~ui/{version}/{file}`: a style or script of the pages.
@@ -110,12 +111,13 @@ pub(crate) async fn file(
     Ok(response.body(body))
 }
 
-fn respond(request: &HttpRequest, page: askama::Result<Page>) -> HttpResponse {
+async fn respond(request: &HttpRequest, page: askama::Result<Page>) -> HttpResponse {
     let page = match page {
         Ok(page) => page,
         Err(error) => return ApiError::internal(error).error_response(),
     };
-    let tag = etag::strong(page.body.as_bytes());
+    // The same in every encoding, hence weak.
+    let tag = format!("W/{}", etag::strong(page.body.as_bytes()));
     let known = request.headers().get(IF_NONE_MATCH);
     let is_known = known
         .and_then(|known| known.to_str().ok())
@@ -127,7 +129,7 @@ fn respond(request: &HttpRequest, page: askama::Result<Page>) -> HttpResponse {
     };
     response
         .insert_header((ETAG, tag))
-        .insert_header((VARY, "Accept, Cookie"))
+        .insert_header((VARY, "Accept, Accept-Encoding, Cookie"))
         .insert_header((CACHE_CONTROL, "private, no-cache"))
         .insert_header((X_CONTENT_TYPE_OPTIONS, "nosniff"))
         .insert_header((REFERRER_POLICY, "same-origin"));
@@ -137,9 +139,15 @@ fn respond(request: &HttpRequest, page: askama::Result<Page>) -> HttpResponse {
     if is_known {
         return response.finish();
     }
-    response
-        .insert_header((CONTENT_TYPE, "text/html; charset=utf-8"))
-        .body(page.body)
+    response.insert_header((CONTENT_TYPE, "text/html; charset=utf-8"));
+    let body = Bytes::from(page.body);
+    let encoding = Encoding::negotiate(AcceptEncoding::parse(request).ok().as_ref());
+    match encoding.compress(body.clone(), Effort::Once).await {
+        Some(smaller) => response
+            .insert_header((CONTENT_ENCODING, encoding.as_str()))
+            .body(smaller),
+        None => response.body(body),
+    }
 }
 
 fn theme(request: &HttpRequest) -> Theme {

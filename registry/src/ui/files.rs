@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use sha2::{Digest, Sha256};
 
-use crate::assets::Encoding;
+use crate::assets::{Effort, Encoding};
 
 /// Length of the version in URLs, in characters.
 const VERSION_LENGTH: usize = 12;
@@ -86,7 +86,7 @@ impl UiFile {
         let plain = Bytes::from_static(text.as_bytes());
         let compressed = Encoding::COMPRESSED.into_iter();
         let compressed = compressed
-            .filter_map(|encoding| Some((encoding, encoding.compressed(&plain)?)))
+            .filter_map(|encoding| Some((encoding, encoding.compressed(&plain, Effort::Kept)?)))
             .collect();
         Self {
             name,
