@@ -99,6 +99,29 @@ async fn worker_that_is_killed_harms_nobody() {
     assert!(restarts >= 3.0, "{restarts}");
 }
 
+/// A component that ends its own worker is to be found in the log.
+#[tokio::test]
+async fn components_of_a_worker_that_died_are_named() {
+    let registry = registry().await;
+    let waits = "setTimeout(() => callback(null, { component: { props: {} } }), 4000)";
+    let waits = TestPackage::new("waits", "1.0.0").provider(waits);
+    registry.publish(&waits).await;
+
+    let request = registry.request("GET", "/waits");
+    let asked = tokio::spawn(ochre_tests::Answer::try_of(request));
+    eventually("the component to be named", BOUND, || async {
+        let all = workers(registry.process.id());
+        if all.len() == 3 {
+            all.into_iter().for_each(kill);
+        }
+        let log = registry.process.log();
+        (log.contains("worker process ended") && log.contains("{\\\"waits@1.0.0\\\"}"))
+            .then_some(())
+    })
+    .await;
+    asked.abort();
+}
+
 #[tokio::test]
 async fn script_in_a_native_loop_is_killed_while_others_are_answered() {
     let registry = registry().await;

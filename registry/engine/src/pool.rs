@@ -250,15 +250,15 @@ impl Shared {
 
     /// The connection to a worker ended: puts the spare in its place, and looks after its calls.
     fn worker_ended(&self, worker: &Arc<Worker>) {
-        let (label, reason, repeated) = worker.close(self.launcher.is_contained());
+        let closed = worker.close(self.launcher.is_contained());
         let is_stopping = self.is_stopping.load(Ordering::Acquire);
         if !is_stopping {
             tracing::warn!(
                 driver.name = self.launcher.name(),
                 pid = worker.pid(),
-                component = label.as_deref(),
-                reason,
-                repeated = repeated.len(),
+                components = ?closed.programs,
+                reason = closed.reason,
+                repeated = closed.repeated.len(),
                 "worker process ended; another one takes its place"
             );
             self.restarts.fetch_add(1, Ordering::Relaxed);
@@ -275,7 +275,7 @@ impl Shared {
                 spare.kill(None);
             }
         }
-        for job in repeated {
+        for job in closed.repeated {
             if is_stopping {
                 job.refuse(EngineError::Crashed);
                 continue;

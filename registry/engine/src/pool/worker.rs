@@ -1,8 +1,11 @@
 //! One worker process as the host sees it.
 
-use std::sync::{
-    Arc, Mutex, Weak,
-    atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
+use std::{
+    collections::BTreeSet,
+    sync::{
+        Arc, Mutex, Weak,
+        atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
+    },
 };
 
 use tokio::time::Instant;
@@ -26,6 +29,9 @@ use crate::{
 /// A run that lasts longer makes other calls choose another worker; milliseconds.
 const BLOCKED_AFTER: u64 = 10;
 
+/// Programs that are named when a worker died and nobody knows by whom.
+const PRESENT_MAX: usize = 8;
+
 /// A worker process, its connection, and the calls it has.
 #[derive(Debug)]
 pub(super) struct Worker {
@@ -39,6 +45,18 @@ pub(super) struct Worker {
     /// none is known.
     run_since: AtomicU64,
     is_ready: AtomicBool,
+}
+
+/// What is left of a worker.
+#[derive(Debug)]
+pub(super) struct Closed {
+    /// For the log.
+    pub(super) reason: &'static str,
+    /// Labels of the program that is to blame, else of those that the worker had calls of, some at
+    /// most.
+    pub(super) programs: BTreeSet<Arc<str>>,
+    /// Calls to be sent to another worker.
+    pub(super) repeated: Vec<Job>,
 }
 
 impl Worker {
@@ -308,9 +326,8 @@ impl Worker {
         self.process.kill();
     }
 
-    /// Looks after the calls of a worker that is gone. Answers the label of the program that is to
-    /// blame, the reason of the end, and the calls to be sent to another worker.
-    pub(super) fn close(&self, is_contained: bool) -> (Option<Arc<str>>, &'static str, Vec<Job>) {
+    /// Looks after the calls of a worker that is gone.
+    pub(super) fn close(&self, is_contained: bool) -> Closed {
         self.process.kill();
         let mut calls = lock(&self.calls);
         calls.is_closed = true;
@@ -328,15 +345,20 @@ impl Worker {
             None => ("it died", run.map(|run| (run.call, None)), Vec::new()),
         };
         let mut label = None;
+        let mut present = BTreeSet::new();
         let mut repeated = Vec::new();
         for (id, running) in running {
             let is_repeatable = running.is_repeatable(is_contained);
             let (Some(job), deadline) = (running.job, running.limits.deadline) else {
                 continue;
             };
+            let own = &job.pass.program().label;
+            if present.len() < PRESENT_MAX {
+                present.insert(Arc::clone(own));
+            }
             match &blamed {
                 Some((call, failure)) if *call == id => {
-                    label = Some(Arc::clone(&job.pass.program().label));
+                    label = Some(Arc::clone(own));
                     job.blame(failure.clone());
                 }
                 _ if overdue.contains(&id) => {
@@ -347,7 +369,10 @@ impl Worker {
             }
         }
         repeated.sort_unstable_by_key(|(id, _)| *id);
-        let repeated = repeated.into_iter().map(|(_, job)| job.again()).collect();
-        (label, reason, repeated)
+        Closed {
+            reason,
+            programs: label.map_or(present, |label| BTreeSet::from([label])),
+            repeated: repeated.into_iter().map(|(_, job)| job.again()).collect(),
+        }
     }
 }
