@@ -10,6 +10,7 @@
 )]
 
 pub mod context;
+pub mod crowd;
 pub mod errors;
 pub mod fixture;
 pub mod framework;

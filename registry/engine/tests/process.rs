@@ -4,7 +4,10 @@
 use std::{sync::Arc, time::Duration};
 
 use ochre_engine::{
-    contract::fixture::{RecordingHost, call, context, model, model_of, providing},
+    contract::{
+        crowd,
+        fixture::{RecordingHost, call, context, model, model_of, providing},
+    },
     driver::{Call, Driver, EngineError, Entry, Failure, Limits},
     pool::{PoolError, WorkerExecutable},
     quickjs::{ProcessSettings, QuickJsProcessDriver, QuickJsSettings},
@@ -124,36 +127,12 @@ async fn worker_that_holds_too_much_memory_is_killed() {
 
 #[tokio::test]
 async fn full_queue_refuses_at_once() {
-    let driver = one_worker(2, usize::MAX).await;
-    let busy = providing("(c, callback) => { while (true) {} }");
-    let calls = (0..8).map(|_| driver.call(&busy, short(Duration::from_millis(400))));
-    let outcomes = futures::future::join_all(calls).await;
-    let refused = outcomes
-        .iter()
-        .filter(|outcome| matches!(outcome, Err(EngineError::Overloaded)));
-    assert!(refused.count() >= 4, "{outcomes:?}");
-    assert_eq!(driver.health().queue_depth, 0);
+    crowd::full_queue_refuses_at_once(one_worker(2, usize::MAX).await).await;
 }
 
 #[tokio::test]
 async fn callers_of_a_blocking_program_do_not_hold_up_others() {
-    let driver = Arc::new(QuickJsProcessDriver::start(settings(2)).await.unwrap());
-    let tested: Arc<dyn Driver> = Arc::clone(&driver) as _;
-    let well = providing("(context, callback) => callback(null, { well: true })");
-    model(&tested, &well).await;
-    let busy = providing("() => { while (true) {} }");
-    let mut blocking: Vec<_> = (0..32)
-        .map(|_| Box::pin(driver.call(&busy, short(Duration::from_secs(2)))))
-        .collect();
-    for call in &mut blocking {
-        assert!(futures::poll!(call).is_pending());
-    }
-
-    assert_eq!(model(&tested, &well).await, json!({ "well": true }));
-
-    let outcomes = futures::future::join_all(blocking).await;
-    let stopped = outcomes.iter().filter(|outcome| outcome.is_ok()).count();
-    assert_eq!(stopped, 1, "{outcomes:?}");
+    crowd::callers_of_a_blocking_program_do_not_hold_up_others(driver().await).await;
 }
 
 #[tokio::test]
