@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use crate::{
     bundle::{Bounds, Bundle, BundleError},
-    cli::{CredentialArguments, PackageArguments, RegistriesArguments},
+    cli::{PackageArguments, TargetArguments},
     console::{self, Chain},
     outcome::{Exit, Outcome},
     registries,
@@ -23,19 +23,36 @@ struct Prepared {
     clients: Vec<(String, Client)>,
 }
 
+/// Asks every registry about the package, one after the other; one that fails does not keep it from
+/// the others. `kind`: what is done there, for those who read JSON.
+async fn at_each(
+    target: &TargetArguments,
+    kind: &'static str,
+    ask: impl AsyncFn(&str, &Client, &Bundle) -> Outcome,
+) -> Exit {
+    let Prepared { bundle, clients } = match prepare(target).await {
+        Ok(prepared) => prepared,
+        Err(exit) => return exit,
+    };
+    let mut outcomes = Vec::with_capacity(clients.len());
+    for (registry, client) in &clients {
+        let outcome = ask(registry, client, &bundle).await;
+        console::say_lines(&outcome.to_lines());
+        outcomes.push(outcome);
+    }
+    finish(&bundle, &outcomes, (kind, target.registries.json))
+}
+
 /// Reads what the arguments name, and tells people what the package is.
-async fn prepare(
-    package: &PackageArguments,
-    registries: &RegistriesArguments,
-    credentials: &CredentialArguments,
-) -> Result<Prepared, Exit> {
+async fn prepare(target: &TargetArguments) -> Result<Prepared, Exit> {
+    let registries = &target.registries;
     let is_json = registries.json;
-    let credentials = credentials.credentials();
+    let credentials = target.credentials.credentials();
     let credentials = credentials.map_err(|error| failed(&error, Exit::Usage, is_json))?;
     let options = registries.options(credentials);
     let clients = registries::clients(&registries.registries, &options);
     let clients = clients.map_err(|error| failed(&error, Exit::Usage, is_json))?;
-    let bundle = bundle(package, is_json).await?;
+    let bundle = bundle(&target.package, is_json).await?;
     announce(&bundle);
     Ok(Prepared { bundle, clients })
 }

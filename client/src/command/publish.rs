@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use ochre_client::{Client, PublishError};
 
-use super::{Prepared, finish, prepare};
+use super::at_each;
 use crate::{
     bundle::Bundle,
     cli::PublishArguments,
@@ -12,39 +12,30 @@ use crate::{
     outcome::{Exit, Outcome, Verdict},
 };
 
-/// Publishes one package to every registry, one after the other; one that fails does not keep it
-/// from the others.
+/// Publishes one package to every registry.
 pub(crate) async fn run(arguments: PublishArguments) -> Exit {
-    let asked = &arguments.registries;
-    let prepared = prepare(&arguments.package, asked, &arguments.credentials).await;
-    let Prepared { bundle, clients } = match prepared {
-        Ok(prepared) => prepared,
-        Err(exit) => return exit,
-    };
-    let mut outcomes = Vec::with_capacity(clients.len());
-    for (registry, client) in &clients {
-        let outcome = if arguments.dry_run {
-            dry_run(registry, client, (&bundle, client.has_credentials())).await
-        } else {
-            publish(registry, client, (&bundle, client.has_credentials())).await
-        };
-        let outcome = skipped(outcome, arguments.skip_existing);
-        console::say_lines(&outcome.to_lines());
-        outcomes.push(outcome);
+    let skip_existing = arguments.skip_existing;
+    if arguments.dry_run {
+        return at_each(
+            &arguments.target,
+            "dry-run",
+            async |registry, client, bundle| {
+                skipped(dry_run(registry, client, bundle).await, skip_existing)
+            },
+        )
+        .await;
     }
-    let kind = if arguments.dry_run {
-        "dry-run"
-    } else {
-        "publish"
-    };
-    finish(&bundle, &outcomes, (kind, asked.json))
+    at_each(
+        &arguments.target,
+        "publish",
+        async |registry, client, bundle| {
+            skipped(publish(registry, client, bundle).await, skip_existing)
+        },
+    )
+    .await
 }
 
-async fn publish(
-    registry: &str,
-    client: &Client,
-    (bundle, has_credentials): (&Bundle, bool),
-) -> Outcome {
+async fn publish(registry: &str, client: &Client, bundle: &Bundle) -> Outcome {
     let started = Instant::now();
     let progress = console::progress(registry, bundle.archive.len());
     let published = client
@@ -57,16 +48,15 @@ async fn publish(
             outcome.member("url", Some(published.url.as_str().into()));
             warned(outcome, published.warnings)
         }
-        Err(error) => Outcome::of_publish(registry, &error, (has_credentials, started.elapsed())),
+        Err(error) => {
+            let asked = (client.has_credentials(), started.elapsed());
+            Outcome::of_publish(registry, &error, asked)
+        }
     }
 }
 
 /// Has a registry check everything and store nothing.
-pub(super) async fn dry_run(
-    registry: &str,
-    client: &Client,
-    (bundle, has_credentials): (&Bundle, bool),
-) -> Outcome {
+pub(super) async fn dry_run(registry: &str, client: &Client, bundle: &Bundle) -> Outcome {
     let started = Instant::now();
     let checked: Result<Vec<String>, PublishError> = client
         .check_publish(&bundle.id, bundle.archive.clone())
@@ -80,7 +70,7 @@ pub(super) async fn dry_run(
             };
             warned(outcome, warnings)
         }
-        Err(error) => Outcome::of_publish(registry, &error, (has_credentials, duration)),
+        Err(error) => Outcome::of_publish(registry, &error, (client.has_credentials(), duration)),
     }
 }
 

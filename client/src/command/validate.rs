@@ -4,45 +4,25 @@ use std::time::Instant;
 
 use ochre_client::{Client, ValidateError};
 
-use super::{Prepared, finish, prepare, publish};
+use super::{at_each, publish};
 use crate::{
     bundle::Bundle,
-    cli::ValidateArguments,
-    console,
+    cli::TargetArguments,
     outcome::{Exit, Outcome, Verdict},
 };
 
 /// Asks every registry whether the package could be published.
-pub(crate) async fn run(arguments: ValidateArguments) -> Exit {
-    let asked = &arguments.registries;
-    let prepared = prepare(&arguments.package, asked, &arguments.credentials).await;
-    let Prepared { bundle, clients } = match prepared {
-        Ok(prepared) => prepared,
-        Err(exit) => return exit,
-    };
-    let mut outcomes = Vec::with_capacity(clients.len());
-    for (registry, client) in &clients {
-        let has_credentials = client.has_credentials();
-        let outcome = validate(registry, client, (&bundle, has_credentials)).await;
-        console::say_lines(&outcome.to_lines());
-        outcomes.push(outcome);
-    }
-    finish(&bundle, &outcomes, ("validate", asked.json))
+pub(crate) async fn run(target: TargetArguments) -> Exit {
+    at_each(&target, "validate", validate).await
 }
 
-async fn validate(
-    registry: &str,
-    client: &Client,
-    (bundle, has_credentials): (&Bundle, bool),
-) -> Outcome {
+async fn validate(registry: &str, client: &Client, bundle: &Bundle) -> Outcome {
     let started = Instant::now();
     let answer = client.validate(&bundle.manifest).await;
     let duration = started.elapsed();
     match answer {
         Ok(()) => Outcome::new(registry, Verdict::Valid, duration),
-        Err(ValidateError::NotOffered) => {
-            by_dry_run(registry, client, (bundle, has_credentials)).await
-        }
+        Err(ValidateError::NotOffered) => by_dry_run(registry, client, bundle).await,
         Err(ValidateError::Exchange(error)) => Outcome::of_exchange(registry, &error, duration),
         Err(error) => {
             let mut outcome = Outcome::new(registry, Verdict::Refused, duration);
@@ -58,8 +38,8 @@ async fn validate(
 
 /// A registry that validates nothing is asked for a dry run. That the version exists is the last
 /// thing it looks at, so everything else is fine then.
-async fn by_dry_run(registry: &str, client: &Client, asked: (&Bundle, bool)) -> Outcome {
-    let mut outcome = publish::dry_run(registry, client, asked).await;
+async fn by_dry_run(registry: &str, client: &Client, bundle: &Bundle) -> Outcome {
+    let mut outcome = publish::dry_run(registry, client, bundle).await;
     outcome.member("by", Some("dry-run".into()));
     match outcome.verdict {
         Verdict::Valid => {
