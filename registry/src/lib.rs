@@ -21,6 +21,7 @@ pub mod externals;
 pub mod extract;
 pub mod fallback;
 pub mod lifecycle;
+pub mod memory;
 pub mod metrics;
 pub mod middleware;
 pub mod oc_client;

@@ -5,7 +5,7 @@ use std::{net::SocketAddr, path::PathBuf, process::ExitCode};
 use clap::{Parser, Subcommand};
 use ochre_registry::{
     app::{self, App},
-    drivers, plugins,
+    drivers, memory, plugins,
     settings::{self, Settings},
     store_command::{self, StoreCommand},
     telemetry::{self, Chain},
@@ -72,6 +72,7 @@ enum TemplateCommand {
 }
 
 fn main() -> ExitCode {
+    memory::give_back_large_blocks();
     let mut arguments = std::env::args_os().skip(1);
     if arguments
         .next()
