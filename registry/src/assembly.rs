@@ -103,7 +103,7 @@ pub(crate) fn assemble(ground: Ground<'_>) -> Result<Parts, AssemblyError> {
     let releases = Arc::new(Releases::new(ground.releases(&packs, &own)));
     let renderer = Arc::new(ground.renderer((&releases, &packs, &own))?);
     let assets = Arc::new(ground.assets(&releases));
-    let publisher = Arc::new(ground.publisher(&assets)?);
+    let publisher = Arc::new(ground.publisher((&assets, &packs))?);
     let directory = Arc::new(Directory::new(
         Arc::clone(&ground.replica.catalog),
         Arc::clone(&own),
@@ -218,11 +218,15 @@ impl Ground<'_> {
         Assets::new(published, limits, told)
     }
 
-    fn publisher(&self, assets: &Arc<Assets>) -> Result<Publisher, AssemblyError> {
+    fn publisher(
+        &self,
+        (assets, packs): (&Arc<Assets>, &Arc<Packs>),
+    ) -> Result<Publisher, AssemblyError> {
         let parts = PublisherParts {
             store: self.store.clone(),
             watch: self.replica.watch.clone(),
             assets: Arc::clone(assets),
+            packs: Arc::clone(packs),
             clock: Arc::clone(&self.clock),
             metrics: Arc::clone(&self.metrics),
             oc_version: self.oc_version()?,

@@ -20,6 +20,8 @@ use crate::{
     assets::Assets,
     auth::Principal,
     metrics::Metrics,
+    packs::Packs,
+    release::mapped_type,
     settings::PublishSettings,
     write_gate::{WriteGate, WriteState},
 };
@@ -33,6 +35,7 @@ pub struct Publisher {
     store: ComponentStore,
     watch: Watch,
     assets: Arc<Assets>,
+    packs: Arc<Packs>,
     clock: Arc<dyn Clock>,
     metrics: Arc<Metrics>,
     settings: PublishSettings,
@@ -52,6 +55,8 @@ pub struct PublisherParts {
     pub watch: Watch,
     /// Prepares static files.
     pub assets: Arc<Assets>,
+    /// Which template types are served.
+    pub packs: Arc<Packs>,
     /// Stamps `oc.date`.
     pub clock: Arc<dyn Clock>,
     /// Where publishes are counted.
@@ -91,6 +96,7 @@ impl Publisher {
             store: parts.store,
             watch: parts.watch,
             assets: parts.assets,
+            packs: parts.packs,
             clock: parts.clock,
             metrics: parts.metrics,
             oc_version: parts.oc_version,
@@ -153,7 +159,7 @@ impl Publisher {
             rules::cli_version(request.user_agent.as_deref(), &self.oc_version)?;
         }
         let _turn = self.turn().await?;
-        let (package, warnings) = self.read(request.upload).await?;
+        let (package, mut warnings) = self.read(request.upload).await?;
         let target = rules::Target {
             name: &request.name,
             version: &request.version,
@@ -169,6 +175,7 @@ impl Publisher {
             WriteState::Unsafe(reason) => return Err(PublishFailure::read_only(reason)),
             WriteState::ReadOnly(text) => return Err(PublishFailure::replica(text)),
         }
+        warnings.extend(self.type_warning(&package.manifest).await);
         if request.is_dry_run {
             self.check_is_new(&id).await?;
             return Ok(warnings);
@@ -198,6 +205,23 @@ impl Publisher {
             .await
             .map_err(|error| PublishFailure::died(&error))?
             .map_err(|error: PackageError| PublishFailure::archive(&error))
+    }
+
+    /// What to do where components of this type are not served, by this registry at least.
+    async fn type_warning(&self, manifest: &PackageJson) -> Option<String> {
+        let template_type = mapped_type(&manifest.oc().files.template.template_type);
+        if self.packs.known().contains(&template_type) || self.packs.look_for(&template_type).await
+        {
+            return None;
+        }
+        let what_helps = if self.packs.has_spec(&template_type) {
+            format!("run `ochre-registry templates add {template_type}`")
+        } else {
+            "no template pack is known for it".to_owned()
+        };
+        Some(format!(
+            "components of the template type `{template_type}` are not served here: {what_helps}"
+        ))
     }
 
     async fn check_is_new(&self, id: &ComponentId) -> Result<(), PublishFailure> {

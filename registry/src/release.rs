@@ -328,7 +328,7 @@ struct Prepared {
 }
 
 /// Legacy type names stand for template packages.
-fn mapped_type(raw_type: &str) -> String {
+pub(crate) fn mapped_type(raw_type: &str) -> String {
     match raw_type {
         "jade" | "handlebars" => format!("oc-template-{raw_type}"),
         other => other.to_owned(),

@@ -253,3 +253,25 @@ async fn what_looks_like_a_secret_is_told() {
     let warning = body["warnings"][0].as_str().expect("a warning");
     assert!(warning.contains("public/app.js"), "{warning}");
 }
+
+#[tokio::test]
+async fn types_that_are_not_served_are_told() {
+    let registry = TestRegistry::start().await;
+    for (template_type, expected) in [
+        (
+            "oc-template-solid",
+            "run `ochre-registry templates add oc-template-solid`",
+        ),
+        ("oc-template-nobody", "no template pack is known for it"),
+    ] {
+        let package = TestPackage::new(&template_type[12..], "1.0.0").manifest(|manifest| {
+            manifest["oc"]["files"]["template"]["type"] = json!(template_type);
+        });
+        let answer = registry.try_publish(&package).await.expect_status(200);
+        let body = answer.json();
+        let warning = body["warnings"][0].as_str().expect("a warning");
+        assert!(warning.contains(expected), "{warning}");
+    }
+    let known = registry.try_publish(&hello()).await.expect_status(200);
+    assert_eq!(known.json(), json!({ "ok": true }));
+}
