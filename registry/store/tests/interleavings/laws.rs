@@ -19,7 +19,7 @@ use crate::{
 };
 
 /// Longer than a marker without a release is left alone.
-const LATER_MS: i64 = 2 * 3_600_000;
+const LATER_MS: i64 = 25 * 3_600_000;
 
 type Law = Result<(), String>;
 
