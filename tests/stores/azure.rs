@@ -1,7 +1,7 @@
 //! The contract suite on Azurite, the emulator of Azure Blob Storage.
 
 use ochre_store::{
-    contract::{catalogs, mirroring, publishing, states, upkeep},
+    contract::{catalogs, growth, mirroring, publishing, states, upkeep},
     store_contract,
 };
 use ochre_tests::Azurite;

@@ -2,8 +2,8 @@
 
 use ochre_store::{
     contract::{
-        Subject, assert_whole, catalog, catalogs, id, mirroring, publish, publishing, states,
-        upkeep,
+        Subject, assert_whole, catalog, catalogs, growth, id, mirroring, publish, publishing,
+        states, upkeep,
     },
     store_contract,
 };

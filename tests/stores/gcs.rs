@@ -2,7 +2,7 @@
 //! nothing of the service.
 
 use ochre_store::{
-    contract::{catalogs, mirroring, publishing, states, upkeep},
+    contract::{catalogs, growth, mirroring, publishing, states, upkeep},
     store_contract,
 };
 use ochre_tests::GcsFake;

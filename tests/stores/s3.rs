@@ -1,7 +1,7 @@
 //! The contract suite on moto, an S3 server in memory.
 
 use ochre_store::{
-    contract::{catalogs, faults, mirroring, publishing, states, upkeep},
+    contract::{catalogs, faults, growth, mirroring, publishing, states, upkeep},
     store_contract,
 };
 use ochre_tests::TestStore;

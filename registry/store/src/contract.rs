@@ -11,6 +11,7 @@
 
 pub mod catalogs;
 pub mod faults;
+pub mod growth;
 pub mod mirroring;
 pub mod publishing;
 pub mod states;
@@ -70,6 +71,11 @@ macro_rules! store_contract {
             mirroring::public_copies_hold_no_private_file,
             mirroring::a_store_that_is_only_read_is_never_written,
             mirroring::exact_versions_are_read_from_the_origin,
+            growth::a_long_log_is_folded_and_followed,
+            growth::a_damaged_snapshot_is_rebuilt,
+            growth::a_crash_while_folding_tears_nothing,
+            growth::an_older_index_is_kept_until_it_is_upgraded,
+            growth::polls_of_a_large_catalog_read_little,
             states::a_state_is_seen_by_another_process,
             states::a_channel_is_moved_rolled_back_and_removed,
             states::a_change_is_decided_on_what_the_store_holds,

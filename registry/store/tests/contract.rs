@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use ochre_store::{
     ReconcileScope, StoreSettings,
-    contract::{Subject, catalogs, faults, id, mirroring, publish, publishing, states, upkeep},
+    contract::{
+        Subject, catalogs, faults, growth, id, mirroring, publish, publishing, states, upkeep,
+    },
     store_contract,
 };
 

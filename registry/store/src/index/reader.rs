@@ -37,7 +37,7 @@ pub(crate) enum IndexReading {
 /// The index of this store, and what this process knows of it.
 #[derive(Debug)]
 pub(crate) struct IndexReader {
-    pub(super) object: SwapObject,
+    pub(crate) object: SwapObject,
     objects: Objects,
     /// The folder of all snapshots.
     snapshots: Path,
