@@ -12,6 +12,7 @@ mod mirror;
 mod publish;
 mod replica;
 mod side_by_side;
+mod steps;
 mod store_faults;
 mod takeover;
 mod upgrade;

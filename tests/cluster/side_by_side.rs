@@ -7,7 +7,7 @@ use ochre_tests::{Answer, Bucket, NodeRegistry, TestPackage, TestRegistry, TestS
 use serde_json::json;
 
 /// Versions that each of the two publishes.
-const EACH: usize = 30;
+const EACH: usize = 100;
 
 /// Components that the versions belong to.
 const COMPONENTS: usize = 5;

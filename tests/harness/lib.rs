@@ -29,6 +29,7 @@ mod raw;
 mod redis;
 mod registry;
 mod s3;
+mod step_proxy;
 mod tools;
 mod wait;
 
@@ -54,6 +55,7 @@ pub use registry::{
     Surroundings, TestRegistry, TestStore, cli_binary, free_port, put_request, registry_binary,
 };
 pub use s3::S3Server;
+pub use step_proxy::{Step, StepProxy};
 pub use tar::EntryType;
 pub use tools::Tools;
 pub use wait::{eventually, within};
