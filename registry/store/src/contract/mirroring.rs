@@ -17,7 +17,7 @@ pub async fn a_copied_release_is_whole_and_then_listed(subject: &Subject) {
         to.write_replica(&copy).await.expect("written");
     }
     assert!(from.has_whole(&to, &id).await.expect("compared"));
-    assert_eq!(released(&to).await, [id.clone()]);
+    assert_eq!(released(&to).await, std::slice::from_ref(&id));
     let listed = catalog(&from).await;
     let details = listed
         .get("copied")
@@ -62,7 +62,7 @@ pub async fn public_copies_hold_no_private_file(subject: &Subject) {
         "{found:?}"
     );
     assert_eq!(found.len(), keys.len(), "{found:?}");
-    assert_eq!(released(&to).await, [id.clone()]);
+    assert_eq!(released(&to).await, std::slice::from_ref(&id));
     assert_eq!(to.remove_files(&id).await.expect("deleted"), keys.len());
     assert!(subject.list().await.is_empty());
 }
