@@ -75,28 +75,27 @@ impl Components {
 
     /// Adds one version; false when it is listed already, with as late a status.
     pub(crate) fn insert(&mut self, id: &ComponentId, details: &VersionSummary) -> bool {
-        let known = self.get(&id.name);
-        let mut versions = known.map_or_else(ComponentVersions::default, |all| (**all).clone());
-        let changed = versions.insert(&id.version, details);
-        if changed {
-            self.set(id.name.clone(), Arc::new(versions));
+        if self.contains(id) && details.status.is_none() {
+            return false;
         }
-        changed
+        if self.get(&id.name).is_none() {
+            self.set(id.name.clone(), Arc::default());
+        }
+        self.edit(&id.name, |versions| versions.insert(&id.version, details))
     }
 
-    /// Changes the versions of a listed component.
+    /// Changes the versions of a listed component, in place where nobody shares them.
     pub(crate) fn edit(
         &mut self,
         name: &ComponentName,
         change: impl FnOnce(&mut ComponentVersions) -> bool,
     ) -> bool {
-        let Some(mut versions) = self.get(name).map(|all| ComponentVersions::clone(all)) else {
+        let Some(versions) = self.map.get_mut(name) else {
             return false;
         };
-        let changed = change(&mut versions);
-        if changed {
-            self.set(name.clone(), Arc::new(versions));
-        }
+        let before = versions.versions().len();
+        let changed = change(Arc::make_mut(versions));
+        self.versions = self.versions + versions.versions().len() - before;
         changed
     }
 

@@ -68,6 +68,17 @@ impl<K: Ord + Clone, V: Clone> SharedMap<K, V> {
         chunks.flat_map(|chunk| chunk.iter().map(|(key, value)| (key, value)))
     }
 
+    /// A value to change: where it lies is copied, if other maps share it.
+    pub(crate) fn get_mut<Q: Ord + ?Sized>(&mut self, key: &Q) -> Option<&mut V>
+    where
+        K: Borrow<Q>,
+    {
+        let at = self.chunk_of(key);
+        let place = position(self.chunks.get(at)?, key).ok()?;
+        let chunk = Arc::make_mut(&mut self.chunks).get_mut(at)?;
+        Arc::make_mut(chunk).get_mut(place).map(|(_, value)| value)
+    }
+
     /// Sets a value; the one before it is answered.
     pub(crate) fn insert(&mut self, key: K, value: V) -> Option<V> {
         let at = self.chunk_of(&key);

@@ -52,8 +52,8 @@ pub async fn a_long_log_is_folded_and_followed(subject: &Subject) {
     assert!(writer.committer().drain(SOON).await);
     let listed = subject.get_json("components.json").await;
     assert_eq!(
-        listed["components"]["b"].as_array().map(Vec::len),
-        Some(4 * MANY)
+        listed["components"]["b7"],
+        json!(["0.0.0", "1.0.0", "2.0.0", "3.0.0"])
     );
 }
 
@@ -186,7 +186,7 @@ async fn list(store: &ComponentStore, name: &str, round: usize) {
 }
 
 fn versions(name: &str, round: usize) -> Vec<(ochre_model::ComponentId, VersionSummary)> {
-    let ids = (0..MANY).map(|number| id(name, &format!("{round}.0.{number}")));
+    let ids = (0..MANY).map(|number| id(&format!("{name}{number}"), &format!("{round}.0.0")));
     ids.map(|id| (id, VersionSummary::default())).collect()
 }
 

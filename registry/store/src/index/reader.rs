@@ -109,6 +109,18 @@ impl IndexReader {
         *latest.unwrap_or_else(PoisonError::into_inner) = Arc::clone(state);
     }
 
+    /// Whether the snapshot is there and undamaged, which nodes that know the index do not notice.
+    pub(super) async fn has_snapshot(&self, state: &IndexState) -> Result<bool, IndexError> {
+        let Some(snapshot) = state.log.as_ref().and_then(Log::snapshot) else {
+            return Ok(true);
+        };
+        let Some(bytes) = self.fetch(snapshot).await? else {
+            return Ok(false);
+        };
+        let expected = snapshot.sha256;
+        blocking(move || Ok(Digest::of(&bytes) == expected)).await
+    }
+
     /// The state that the index object describes; none when its snapshot is not there.
     async fn state(
         &self,

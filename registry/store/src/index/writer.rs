@@ -111,6 +111,8 @@ struct Also<'a> {
     known: Option<&'a Components>,
     /// An index that is one text gets a log.
     upgrade: bool,
+    /// Its snapshot is lost.
+    anew: bool,
 }
 
 /// Edits of one write, with what each came to when it was last tried.
@@ -251,8 +253,13 @@ impl IndexWriter {
         let mut turn = self.turn.lock().await;
         turn.current = None;
         self.exports.forget(false).await;
+        let is_whole = match self.reader.read(None).await? {
+            IndexReading::Found(state) => self.reader.has_snapshot(&state).await?,
+            _ => true,
+        };
         let also = Also {
             known: Some(known),
+            anew: !is_whole,
             ..Also::default()
         };
         self.write(&mut turn, &mut Edits::default(), &also).await?;
@@ -350,7 +357,7 @@ impl IndexWriter {
         let united = also.known.is_some_and(|known| components.merge(known));
         let now_ms = self.clock.now_ms().max(state.last_edit + 1);
         let (last_edit, changes) = edits.decide(&mut components, now_ms);
-        let anew = *lost || united || also.upgrade;
+        let anew = *lost || united || also.upgrade || also.anew;
         if !anew && changes.is_empty() {
             return Ok(None);
         }
