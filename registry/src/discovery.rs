@@ -119,7 +119,7 @@ impl Discovery {
         };
         let newest = newest(&self.renderer, self.settings.lists_experimental(), state);
         let described = self.described(newest, (meta, base_url)).await;
-        let body = bytes::Bytes::from(list_text(base_url, &self.oc_version, described));
+        let body = bytes::Bytes::from(list_text(base_url, &self.oc_version, &described));
         let tag = etag::strong(&body).into();
         Ok(ListText { body, tag })
     }
@@ -143,7 +143,7 @@ impl Discovery {
                 let newest = newest(&renderer, experimental, state.as_deref());
                 let names = newest.iter();
                 let names = names.map(|id| Value::String(format!("{base_url}{}", id.name)));
-                list_text(&base_url, &oc_version, names.collect())
+                list_text(&base_url, &oc_version, &names.collect::<Vec<_>>())
             })
         });
         // Only a runtime that is shutting down refuses.
@@ -260,7 +260,7 @@ fn newest(renderer: &Renderer, experimental: bool, state: Option<&str>) -> Vec<C
 }
 
 /// The list in OC's shape.
-fn list_text(base_url: &str, oc_version: &str, components: Vec<Value>) -> String {
+fn list_text(base_url: &str, oc_version: &str, components: &[Value]) -> String {
     ochre_model::json::to_text(&json!({
         "href": base_url,
         "ocVersion": oc_version,
