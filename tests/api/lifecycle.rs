@@ -395,7 +395,7 @@ async fn pages_tell_states_and_channels() {
     };
     let exact = page("/hello/2.0.0/~info").await;
     assert!(exact.contains("Yanked: only who asks"), "{exact}");
-    assert!(exact.contains(": loses clicks."), "{exact}");
+    assert!(exact.contains("Reason: loses clicks"), "{exact}");
     assert!(
         exact.contains("/hello/stable/~info\">stable</a> <code>1.0.0</code>"),
         "{exact}"

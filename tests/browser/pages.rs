@@ -2,7 +2,7 @@
 
 use std::{fs, time::Duration};
 
-use ochre_tests::{TestPackage, TestRegistry, TestStore, eventually};
+use ochre_tests::{Answer, TestPackage, TestRegistry, TestStore, eventually};
 use serde_json::{Map, json};
 
 use crate::script::Script;
@@ -82,6 +82,17 @@ async fn the_page_of_a_release_follows_its_form() {
         registry.publish(&package).await;
     }
 
+    let changes = [
+        (
+            "1.1.0/state",
+            json!({ "state": "deprecated", "reason": "greets too loudly" }),
+        ),
+        ("channels/stable", json!({ "version": "1.1.0" })),
+    ];
+    for (path, body) in changes {
+        let request = registry.request("PUT", &format!("/~components/greeting/{path}"));
+        Answer::of(request.json(&body)).await.expect_status(200);
+    }
     let script = Script::new("info", &registry).with("COMPONENT", "greeting/1.1.0");
     script.passes().await;
 }
