@@ -77,7 +77,7 @@ pub(crate) struct TargetArguments {
 
 /// Registries that are asked to change something.
 #[derive(Debug, Args)]
-pub(crate) struct TargetArguments {
+pub(crate) struct ChangeArguments {
     #[command(flatten)]
     pub(crate) registries: RegistriesArguments,
     #[command(flatten)]
@@ -93,7 +93,7 @@ pub(crate) struct StateArguments {
     #[arg(long, value_name = "TEXT")]
     pub(crate) reason: Option<String>,
     #[command(flatten)]
-    pub(crate) target: TargetArguments,
+    pub(crate) target: ChangeArguments,
 }
 
 #[derive(Debug, Args)]
@@ -147,7 +147,7 @@ pub(crate) struct ChannelTarget {
     #[arg(long, value_name = "VERSION")]
     pub(crate) if_current: Option<Version>,
     #[command(flatten)]
-    pub(crate) target: TargetArguments,
+    pub(crate) target: ChangeArguments,
 }
 
 #[derive(Debug, Args)]
