@@ -13,6 +13,7 @@ required=(
     ochre_registry
     ochre_client exchanges page
     ochre_loadtest
+    ochre_tests
     api browser clients cluster compat hostile stores
 )
 # Suites that only run when they are asked for: real npm `semver`.
