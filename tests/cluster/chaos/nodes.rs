@@ -68,10 +68,10 @@ impl NodePlan {
     }
 
     /// With variables of the environment.
-    pub(super) fn with(mut self, environment: &[(&str, &str)]) -> Self {
-        let pairs = environment.iter();
+    pub(super) fn with<const N: usize>(mut self, environment: [(&str, String); N]) -> Self {
+        let pairs = environment.into_iter();
         self.surroundings.environment = pairs
-            .map(|&(name, value)| (name.to_owned(), value.to_owned()))
+            .map(|(name, value)| (name.to_owned(), value))
             .collect();
         self
     }
