@@ -118,6 +118,14 @@ async fn allow_writes(store: &ComponentStore) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// Waits until OC's manifests hold what was written: nobody does it once the process has ended.
+async fn settle(store: &ComponentStore) -> anyhow::Result<()> {
+    if !store.committer().drain(SETTLE).await {
+        anyhow::bail!("components.json does not hold everything yet: run the command again");
+    }
+    Ok(())
+}
+
 async fn check(settings: &Settings, store: &ComponentStore, json: bool) -> anyhow::Result<()> {
     let report = store.check(&Progress::new()).await?;
     let exposed = exposure::look(settings, store).await?;
@@ -195,6 +203,7 @@ async fn repair(store: &ComponentStore, dry_run: bool, json: bool) -> anyhow::Re
     if !dry_run && !plan.is_empty() {
         allow_writes(store).await?;
         let report = store.repair(&plan).await?;
+        settle(store).await?;
         failed = report.failed.len();
         if json {
             let value = serde_json::json!({ "plan": plan, "report": report });

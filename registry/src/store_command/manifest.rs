@@ -5,7 +5,7 @@ use std::{fs::OpenOptions, io::Write as _, path::Path};
 use anyhow::Context as _;
 use ochre_store::{Backup, ComponentStore};
 
-use super::{PRINTED_MAX, allow_writes};
+use super::{PRINTED_MAX, allow_writes, settle};
 
 /// Writes the manifest into a file that does not exist yet.
 pub(super) async fn backup(store: &ComponentStore, file: &Path) -> anyhow::Result<()> {
@@ -66,6 +66,7 @@ pub(super) async fn restore(
     }
     allow_writes(store).await?;
     store.restore(&plan, pass_over_unsupported).await?;
+    settle(store).await?;
     println!("restored");
     Ok(())
 }
