@@ -35,7 +35,7 @@ pub(crate) enum Command {
     /// Asks `~registry/validate`; a registry that does not offer it is asked for a dry run, which
     /// may need credentials.
     #[command(after_help = EXIT_CODES)]
-    Validate(TargetArguments),
+    Validate(ValidateArguments),
     /// Have registries tell all who use a release that they should not any more.
     #[command(after_help = EXIT_CODES)]
     Deprecate(StateArguments),
@@ -54,7 +54,7 @@ pub(crate) enum Command {
 #[derive(Debug, Args)]
 pub(crate) struct PublishArguments {
     #[command(flatten)]
-    pub(crate) target: TargetArguments,
+    pub(crate) asked: ValidateArguments,
     /// Have everything checked and nothing stored.
     #[arg(long)]
     pub(crate) dry_run: bool,
@@ -66,13 +66,11 @@ pub(crate) struct PublishArguments {
 
 /// A package, and the registries that are asked about it.
 #[derive(Debug, Args)]
-pub(crate) struct TargetArguments {
+pub(crate) struct ValidateArguments {
     #[command(flatten)]
     pub(crate) package: PackageArguments,
     #[command(flatten)]
-    pub(crate) registries: RegistriesArguments,
-    #[command(flatten)]
-    pub(crate) credentials: CredentialArguments,
+    pub(crate) target: TargetArguments,
 }
 
 /// Registries that are asked to change something.
@@ -284,8 +282,8 @@ mod tests {
         let Command::Publish(arguments) = cli.command else {
             panic!("another command");
         };
-        assert_eq!(arguments.target.package.max_size, ByteSize::gib(1));
-        assert_eq!(arguments.target.package.max_unpacked, ByteSize::mib(200));
+        assert_eq!(arguments.asked.package.max_size, ByteSize::gib(1));
+        assert_eq!(arguments.asked.package.max_unpacked, ByteSize::mib(200));
     }
 
     #[test]

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use crate::{
     bundle::{Bounds, Bundle, BundleError},
-    cli::{PackageArguments, TargetArguments},
+    cli::{PackageArguments, ValidateArguments},
     console::{self, Chain},
     outcome::{Exit, Outcome},
     registries,
@@ -26,11 +26,11 @@ struct Prepared {
 /// Asks every registry about the package, one after the other; one that fails does not keep it from
 /// the others. `kind`: what is done there, for those who read JSON.
 async fn at_each(
-    target: &TargetArguments,
+    asked: &ValidateArguments,
     kind: &'static str,
     ask: impl AsyncFn(&str, &Client, &Bundle) -> Outcome,
 ) -> Exit {
-    let Prepared { bundle, clients } = match prepare(target).await {
+    let Prepared { bundle, clients } = match prepare(asked).await {
         Ok(prepared) => prepared,
         Err(exit) => return exit,
     };
@@ -40,19 +40,19 @@ async fn at_each(
         console::say_lines(&outcome.to_lines());
         outcomes.push(outcome);
     }
-    finish(&bundle, &outcomes, (kind, target.registries.json))
+    finish(&bundle, &outcomes, (kind, asked.target.registries.json))
 }
 
 /// Reads what the arguments name, and tells people what the package is.
-async fn prepare(target: &TargetArguments) -> Result<Prepared, Exit> {
-    let registries = &target.registries;
+async fn prepare(asked: &ValidateArguments) -> Result<Prepared, Exit> {
+    let registries = &asked.target.registries;
     let is_json = registries.json;
-    let credentials = target.credentials.credentials();
+    let credentials = asked.target.credentials.credentials();
     let credentials = credentials.map_err(|error| failed(&error, Exit::Usage, is_json))?;
     let options = registries.options(credentials);
     let clients = registries::clients(&registries.registries, &options);
     let clients = clients.map_err(|error| failed(&error, Exit::Usage, is_json))?;
-    let bundle = bundle(&target.package, is_json).await?;
+    let bundle = bundle(&asked.package, is_json).await?;
     announce(&bundle);
     Ok(Prepared { bundle, clients })
 }

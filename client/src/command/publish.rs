@@ -17,7 +17,7 @@ pub(crate) async fn run(arguments: PublishArguments) -> Exit {
     let skip_existing = arguments.skip_existing;
     if arguments.dry_run {
         return at_each(
-            &arguments.target,
+            &arguments.asked,
             "dry-run",
             async |registry, client, bundle| {
                 skipped(dry_run(registry, client, bundle).await, skip_existing)
@@ -26,7 +26,7 @@ pub(crate) async fn run(arguments: PublishArguments) -> Exit {
         .await;
     }
     at_each(
-        &arguments.target,
+        &arguments.asked,
         "publish",
         async |registry, client, bundle| {
             skipped(publish(registry, client, bundle).await, skip_existing)

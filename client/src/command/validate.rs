@@ -7,13 +7,13 @@ use ochre_client::{Client, ValidateError};
 use super::{at_each, publish};
 use crate::{
     bundle::Bundle,
-    cli::TargetArguments,
+    cli::ValidateArguments,
     outcome::{Exit, Outcome, Verdict},
 };
 
 /// Asks every registry whether the package could be published.
-pub(crate) async fn run(target: TargetArguments) -> Exit {
-    at_each(&target, "validate", validate).await
+pub(crate) async fn run(arguments: ValidateArguments) -> Exit {
+    at_each(&arguments, "validate", validate).await
 }
 
 async fn validate(registry: &str, client: &Client, bundle: &Bundle) -> Outcome {
