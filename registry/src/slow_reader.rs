@@ -92,10 +92,13 @@ mod tests {
 
     use super::*;
 
+    /// What the connection holds.
+    const PIECE: usize = PACE / 4;
+
     static ANSWER: [u8; 256 * 1024] = [0; 256 * 1024];
 
     fn connection(timeout: Duration) -> (PacedWrites<DuplexStream>, DuplexStream) {
-        let (server, client) = duplex(1024);
+        let (server, client) = duplex(PIECE);
         (PacedWrites::new(server, timeout), client)
     }
 
@@ -111,8 +114,8 @@ mod tests {
         let (mut writes, mut client) = connection(Duration::from_hours(1));
         assert!(poll!(Box::pin(writes.write_all(&ANSWER))).is_pending());
         let deadline = writes.waiting.as_ref().unwrap().deadline();
-        for _ in 0..16 {
-            client.read_exact(&mut [0; 1024]).await.unwrap();
+        for _ in 0..2 {
+            client.read_exact(&mut [0; PIECE]).await.unwrap();
             assert!(poll!(Box::pin(writes.write_all(&ANSWER))).is_pending());
             assert_eq!(writes.waiting.as_ref().unwrap().deadline(), deadline);
         }
@@ -123,8 +126,8 @@ mod tests {
         let (mut writes, mut client) = connection(Duration::from_hours(1));
         assert!(poll!(Box::pin(writes.write_all(&ANSWER))).is_pending());
         let deadline = writes.waiting.as_ref().unwrap().deadline();
-        for _ in 0..65 {
-            client.read_exact(&mut [0; 1024]).await.unwrap();
+        for _ in 0..4 {
+            client.read_exact(&mut [0; PIECE]).await.unwrap();
             assert!(poll!(Box::pin(writes.write_all(&ANSWER))).is_pending());
         }
         assert!(writes.waiting.as_ref().unwrap().deadline() > deadline);
@@ -133,8 +136,8 @@ mod tests {
     #[tokio::test]
     async fn time_between_answers_does_not_count() {
         let (mut writes, mut client) = connection(Duration::from_hours(1));
-        assert!(poll!(Box::pin(writes.write_all(&[0; 2048]))).is_pending());
-        client.read_exact(&mut [0; 1024]).await.unwrap();
+        assert!(poll!(Box::pin(writes.write_all(&[0; 2 * PIECE]))).is_pending());
+        client.read_exact(&mut [0; PIECE]).await.unwrap();
         writes.flush().await.unwrap();
         assert!(writes.waiting.is_none());
     }
