@@ -34,7 +34,7 @@ pub use self::{
     plan::{Item, Marks, Plan},
     progress::Outcome,
     prune::{PruneError, Pruned},
-    purge::{Message, Purge, SIGNATURE_HEADER, TIMESTAMP_HEADER, signature},
+    purge::{Message, Purge, PurgeError, SIGNATURE_HEADER, TIMESTAMP_HEADER, signature},
     settings::{
         CopySettings, MetricsSettings, MirrorSettings, PurgeSettings, TargetKind, TargetSettings,
     },
