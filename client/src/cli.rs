@@ -75,7 +75,7 @@ pub(crate) struct ValidateArguments {
 
 /// Registries that are asked to change something.
 #[derive(Debug, Args)]
-pub(crate) struct ChangeArguments {
+pub(crate) struct TargetArguments {
     #[command(flatten)]
     pub(crate) registries: RegistriesArguments,
     #[command(flatten)]
@@ -91,7 +91,7 @@ pub(crate) struct StateArguments {
     #[arg(long, value_name = "TEXT")]
     pub(crate) reason: Option<String>,
     #[command(flatten)]
-    pub(crate) target: ChangeArguments,
+    pub(crate) target: TargetArguments,
 }
 
 #[derive(Debug, Args)]
@@ -145,7 +145,7 @@ pub(crate) struct ChannelTarget {
     #[arg(long, value_name = "VERSION")]
     pub(crate) if_current: Option<Version>,
     #[command(flatten)]
-    pub(crate) target: ChangeArguments,
+    pub(crate) target: TargetArguments,
 }
 
 #[derive(Debug, Args)]

@@ -27,7 +27,8 @@ pub fn give_back_large_blocks() {
 #[cfg(not(all(target_os = "linux", target_env = "gnu")))]
 pub fn give_back_large_blocks() {}
 
-#[cfg(all(test, target_os = "linux", target_env = "gnu"))]
+#[cfg(test)]
+#[cfg(all(target_os = "linux", target_env = "gnu"))]
 mod tests {
     use super::*;
 

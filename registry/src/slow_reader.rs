@@ -136,7 +136,7 @@ mod tests {
     #[tokio::test]
     async fn time_between_answers_does_not_count() {
         let (mut writes, mut client) = connection(Duration::from_hours(1));
-        assert!(poll!(Box::pin(writes.write_all(&[0; 2 * PIECE]))).is_pending());
+        assert!(poll!(Box::pin(writes.write_all(&vec![0; 2 * PIECE]))).is_pending());
         client.read_exact(&mut [0; PIECE]).await.unwrap();
         writes.flush().await.unwrap();
         assert!(writes.waiting.is_none());

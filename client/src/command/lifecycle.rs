@@ -11,8 +11,8 @@ use serde_json::{Value, json};
 use super::failed;
 use crate::{
     cli::{
-        ChangeArguments, ChannelArguments, ChannelCommand, ChannelTarget, RegistriesArguments,
-        StateArguments,
+        ChannelArguments, ChannelCommand, ChannelTarget, RegistriesArguments, StateArguments,
+        TargetArguments,
     },
     console,
     outcome::{Exit, Outcome, Verdict},
@@ -133,7 +133,7 @@ fn lines(lifecycle: &Lifecycle) -> Vec<String> {
 }
 
 /// A client for each registry.
-fn clients(target: &ChangeArguments) -> Result<Vec<(String, Client)>, Exit> {
+fn clients(target: &TargetArguments) -> Result<Vec<(String, Client)>, Exit> {
     let is_json = target.registries.json;
     let credentials = target.credentials.credentials();
     let credentials = credentials.map_err(|error| failed(&error, Exit::Usage, is_json))?;
