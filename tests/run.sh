@@ -7,7 +7,7 @@ cd "$(dirname "$0")/.."
 required=(
     ochre_model recorded npm_semver
     ochre_package
-    ochre_store contract
+    ochre_store contract contention interleavings
     ochre_cdn_sync
     ochre_engine quickjs process node
     ochre_registry
