@@ -22,8 +22,8 @@ use oxc_parser::Parser;
 use oxc_sourcemap::{SourceMap, SourceMapBuilder};
 use oxc_span::{GetSpan, SourceType};
 
-/// Where the client's modules are.
-const SOURCES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../client/browser");
+/// Where the client's modules are, seen from the package, where Cargo runs this.
+const SOURCES: &str = "../client/browser";
 
 /// The module that imports the others.
 const ENTRY: &str = "index.js";

@@ -1,8 +1,8 @@
 //! Pages with components: the registry's own browser client, npm's, and a Node server.
 
-use std::{fs, path::Path};
+use std::fs;
 
-use ochre_tests::{TestPackage, TestRegistry, Tools};
+use ochre_tests::{TestPackage, TestRegistry, Tools, tests_folder};
 use serde_json::json;
 
 use crate::script::Script;
@@ -77,7 +77,7 @@ async fn registry(tools: &Tools) -> TestRegistry {
 
 /// Publishes a component that the real compiler has packaged.
 pub(crate) async fn publish_compiled(registry: &TestRegistry, tools: &Tools, name: &str) {
-    let fixtures = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/components");
+    let fixtures = tests_folder().join("fixtures/components");
     let folder = tools.package(&fixtures.join(name));
     let archive = fs::read(folder.join("package.tar.gz")).expect("the archive is there");
     let answer = registry

@@ -1,8 +1,8 @@
 //! Running one script of `specs/` with Node; it drives the browser through `browser.mjs`.
 
-use std::{path::Path, time::Duration};
+use std::time::Duration;
 
-use ochre_tests::{TestRegistry, Tools, within};
+use ochre_tests::{TestRegistry, Tools, tests_folder, within};
 use tokio::process::Command;
 
 /// How long a script may take.
@@ -21,7 +21,7 @@ impl Script {
     /// The script `specs/{name}.mjs`; `process.env.REGISTRY` is the registry's URL.
     pub(crate) fn new(name: &'static str, registry: &TestRegistry) -> Self {
         let tools = Tools::find();
-        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("browser/specs");
+        let folder = tests_folder().join("browser/specs");
         let mut command = Command::new(tools.node());
         command
             .arg(folder.join(format!("{name}.mjs")))

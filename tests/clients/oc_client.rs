@@ -2,7 +2,7 @@
 
 use std::{fs, path::Path};
 
-use ochre_tests::{TestRegistry, Tools};
+use ochre_tests::{TestRegistry, Tools, tests_folder};
 use serde::Deserialize;
 use tokio::process::Command;
 
@@ -26,7 +26,7 @@ pub(crate) async fn run(tools: &Tools) -> Vec<Outcome> {
     for component in components.flatten() {
         publish(&registry, tools, &component.path()).await;
     }
-    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("clients/oc_client.js");
+    let script = tests_folder().join("clients/oc_client.js");
     let output = Command::new(tools.node())
         .arg(script)
         .arg(tools.node_modules())

@@ -1,9 +1,9 @@
 //! Stores that older releases have written. `fixtures/stores/format-1` holds what the release
 //! before states and channels left of three publishes in a folder.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
-use ochre_tests::{Bucket, TestPackage, TestRegistry, TestStore, files_below};
+use ochre_tests::{Bucket, TestPackage, TestRegistry, TestStore, files_below, tests_folder};
 use serde_json::Value;
 
 const INDEX: &str = "components.ochre/index";
@@ -12,7 +12,7 @@ const INDEX: &str = "components.ochre/index";
 const RELEASES: [(&str, &str); 3] = [("old-a", "1.0.0"), ("old-a", "1.1.0"), ("old-b", "2.0.0")];
 
 fn fixture() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/stores/format-1")
+    tests_folder().join("fixtures/stores/format-1")
 }
 
 /// Copies the fixture into an empty store. A bucket has one object where a folder has revisions.

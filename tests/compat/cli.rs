@@ -7,7 +7,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use ochre_tests::Tools;
+use ochre_tests::{Tools, tests_folder};
 use terminal::Terminal;
 
 use crate::{
@@ -174,7 +174,7 @@ async fn init(tools: &Tools, name: &str, template: &str) -> PathBuf {
     drop(fs::remove_dir_all(&folder));
     let shims = parent.join("bin");
     fs::create_dir_all(&shims).expect("a folder can be made");
-    let pinned = Path::new(env!("CARGO_MANIFEST_DIR")).join("compat/npm_pinned.sh");
+    let pinned = tests_folder().join("compat/npm_pinned.sh");
     fs::copy(pinned, shims.join("npm")).expect("a file can be copied");
     for arguments in [vec!["init", name, template], vec!["package", name]] {
         let mut command = tools.oc(&parent);

@@ -5,7 +5,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use ochre_tests::{RawEntry, Tools, archive_of, files_below};
+use ochre_tests::{RawEntry, Tools, archive_of, files_below, tests_folder};
 use serde_json::Value;
 
 /// Versions of the component `versions`, for everything that resolves them.
@@ -98,7 +98,7 @@ fn old_compiler(folder: &Path) -> Packaged {
 }
 
 fn sources() -> Vec<PathBuf> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/components");
+    let folder = tests_folder().join("fixtures/components");
     let entries = fs::read_dir(folder).expect("the fixtures are there");
     let mut sources: Vec<PathBuf> = entries.flatten().map(|entry| entry.path()).collect();
     sources.sort();

@@ -1,12 +1,9 @@
 //! The pair under comparison: the Node registry and ours, each on a bucket of one S3 server.
 
-use std::{
-    path::{Path, PathBuf},
-    time::Duration,
-};
+use std::{path::PathBuf, time::Duration};
 
 use ochre_tests::{
-    Answer, NodeRegistry, S3Server, TestRegistry, TestStore, eventually, http_client,
+    Answer, NodeRegistry, S3Server, TestRegistry, TestStore, eventually, http_client, tests_folder,
 };
 use serde_json::{Value, json};
 
@@ -49,7 +46,7 @@ logins = [{ username = "publisher", password = "pass:word é" }]
 const PLUGINS: [&str; 3] = ["counter", "greet", "who"];
 
 fn module_of(plugin: &str) -> PathBuf {
-    let fixtures = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/plugins");
+    let fixtures = tests_folder().join("fixtures/plugins");
     fixtures.join(format!("{plugin}.js"))
 }
 

@@ -1,7 +1,6 @@
 //! Azurite, the emulator of Azure Blob Storage.
 
 use std::{
-    path::Path,
     process::Command,
     sync::atomic::{AtomicU32, Ordering},
 };
@@ -9,7 +8,7 @@ use std::{
 use tokio::sync::OnceCell;
 use toml::Table;
 
-use crate::{Answer, Process, TestStore, Tools, http_client};
+use crate::{Answer, Process, TestStore, Tools, http_client, tests_folder};
 
 /// Key of the account: 32 bytes in base64 that keep no secret.
 const KEY: &str = "dGhlIGtleSBvZiB0aGUgdGVzdHMsIG5vdCBhIHNlY3I=";
@@ -32,7 +31,7 @@ impl Azurite {
 
     async fn start() -> Self {
         let tools = Tools::find();
-        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("harness/azurite.js");
+        let script = tests_folder().join("harness/azurite.js");
         let mut command = Command::new(tools.node());
         command.arg(script).arg(tools.node_modules()).arg(KEY);
         let mut process = Process::spawn("azurite", &mut command);

@@ -1,7 +1,6 @@
 //! A real Ceph cluster whose gateways speak S3.
 
 use std::{
-    path::Path,
     process::Command,
     sync::{
         Mutex, PoisonError,
@@ -11,7 +10,7 @@ use std::{
 
 use tokio::sync::{OnceCell, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
-use crate::{Answer, Process, TestStore, http_client};
+use crate::{Answer, Process, TestStore, http_client, tests_folder};
 
 /// User and secret that `ceph.sh` makes.
 const CREDENTIALS: &str = "test:testtest";
@@ -43,7 +42,7 @@ impl Ceph {
     }
 
     async fn start() -> Self {
-        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("harness/ceph.sh");
+        let script = tests_folder().join("harness/ceph.sh");
         let mut process = Process::spawn("ceph", &mut Command::new(script));
         let line = process.ready().await;
         let (first, second) = line.split_once(' ').expect("two gateways");

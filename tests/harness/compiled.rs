@@ -9,7 +9,7 @@ use std::{
 
 use sha2::{Digest as _, Sha256};
 
-use crate::{Tools, files_below};
+use crate::{Tools, files_below, tests_folder};
 
 /// Held while a source is packaged: tests that run at once want the same ones.
 static PACKAGING: Mutex<()> = Mutex::new(());
@@ -44,7 +44,7 @@ impl Tools {
         copy(source, folder);
         std::os::unix::fs::symlink(self.node_modules(), folder.join("node_modules"))
             .expect("a link");
-        let harness = Path::new(env!("CARGO_MANIFEST_DIR")).join("harness");
+        let harness = tests_folder().join("harness");
         let output = Command::new(self.node())
             .arg("--require")
             .arg(harness.join("svelte_compiler.cjs"))
@@ -76,7 +76,7 @@ impl Tools {
 
 /// Changes with the source and with the versions of the compilers, not with where they lie.
 fn digest(folder: &Path) -> String {
-    let lock = Path::new(env!("CARGO_MANIFEST_DIR")).join("package-lock.json");
+    let lock = tests_folder().join("package-lock.json");
     let mut digest = Sha256::new();
     digest.update(fs::read(lock).expect("a file"));
     for file in files_below(folder) {

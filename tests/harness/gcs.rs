@@ -1,7 +1,6 @@
 //! What stands for Google Cloud Storage.
 
 use std::{
-    path::Path,
     process::Command,
     sync::atomic::{AtomicU32, Ordering},
 };
@@ -11,7 +10,7 @@ use tempfile::NamedTempFile;
 use tokio::sync::OnceCell;
 use toml::Table;
 
-use crate::{Process, TestStore, Tools};
+use crate::{Process, TestStore, Tools, tests_folder};
 
 static SHARED: OnceCell<GcsFake> = OnceCell::const_new();
 static BUCKETS: AtomicU32 = AtomicU32::new(0);
@@ -32,7 +31,7 @@ impl GcsFake {
     }
 
     async fn start() -> Self {
-        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("harness/gcs_fake.py");
+        let script = tests_folder().join("harness/gcs_fake.py");
         let mut command = Command::new(Tools::find().python());
         let mut process = Process::spawn("the fake of GCS", command.arg(script));
         let endpoint = process.ready().await;

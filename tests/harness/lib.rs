@@ -57,5 +57,5 @@ pub use registry::{
 pub use s3::S3Server;
 pub use step_proxy::{Step, StepProxy};
 pub use tar::EntryType;
-pub use tools::Tools;
+pub use tools::{Tools, tests_folder};
 pub use wait::{eventually, within};

@@ -1,6 +1,6 @@
 //! The Node registry of npm `oc`.
 
-use std::{path::Path, process::Command, time::Duration};
+use std::{process::Command, time::Duration};
 
 use reqwest::Client;
 use serde_json::{Value, json};
@@ -8,7 +8,7 @@ use tempfile::TempDir;
 
 use crate::{
     Answer, Process, TestPackage, TestStore, Tools, eventually, free_port, http_client,
-    registry::put_request,
+    registry::put_request, tests_folder,
 };
 
 /// A running Node registry on a bucket, ready to answer. It is killed when dropped.
@@ -42,7 +42,7 @@ impl NodeRegistry {
             "fresh": fresh,
             "registry": registry,
         });
-        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("harness/node_registry.js");
+        let script = tests_folder().join("harness/node_registry.js");
         let mut command = Command::new(tools.node());
         command
             .arg(script)

@@ -1,7 +1,6 @@
 //! An S3 server for one test binary.
 
 use std::{
-    path::Path,
     process::Command,
     sync::atomic::{AtomicU32, Ordering},
     time::Duration,
@@ -9,7 +8,7 @@ use std::{
 
 use tokio::sync::OnceCell;
 
-use crate::{Answer, Process, Tools, eventually, http_client};
+use crate::{Answer, Process, Tools, eventually, http_client, tests_folder};
 
 static SHARED: OnceCell<S3Server> = OnceCell::const_new();
 static BUCKETS: AtomicU32 = AtomicU32::new(0);
@@ -40,7 +39,7 @@ impl S3Server {
     /// Starts a server on a free port.
     async fn start(options: &[&str]) -> Self {
         let tools = Tools::find();
-        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("harness/moto_s3.py");
+        let script = tests_folder().join("harness/moto_s3.py");
         let mut process = Process::spawn(
             "moto",
             Command::new(tools.python()).arg(script).args(options),

@@ -12,6 +12,14 @@ pub struct Tools {
     root: PathBuf,
 }
 
+/// The folder `tests` of the checkout.
+///
+/// The one of this run: a build cache may hold executables that another checkout built.
+pub fn tests_folder() -> PathBuf {
+    env::var_os("CARGO_MANIFEST_DIR")
+        .map_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")), PathBuf::from)
+}
+
 impl Tools {
     /// Finds the tools in `OCHRE_TEST_TOOLS`, or else in `tests/.tools`.
     ///
@@ -21,10 +29,8 @@ impl Tools {
         reason = "the harness is configured by its environment"
     )]
     pub fn find() -> Self {
-        let root = env::var("OCHRE_TEST_TOOLS").map_or_else(
-            |_| Path::new(env!("CARGO_MANIFEST_DIR")).join(".tools"),
-            PathBuf::from,
-        );
+        let root = env::var("OCHRE_TEST_TOOLS")
+            .map_or_else(|_| tests_folder().join(".tools"), PathBuf::from);
         let tools = Self { root };
         for needed in [tools.node(), tools.python(), tools.oc_cli()] {
             assert!(
