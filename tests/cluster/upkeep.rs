@@ -51,6 +51,8 @@ async fn damage_is_told_and_mended_beside_a_running_node() {
         folder.join("hello/1.1.0/template.js"),
     );
     let was = fs::read(&gone).expect("the view");
+    // A node that runs mends the manifest by itself, perhaps before it is checked.
+    node.process.signal("-STOP");
     fs::write(&damaged, "damaged").expect("written");
     fs::remove_file(&gone).expect("removed");
     fs::write(folder.join("components.json"), "").expect("written");
@@ -60,6 +62,7 @@ async fn damage_is_told_and_mended_beside_a_running_node() {
     for kind in ["manifest", "file_differs", "file_missing"] {
         assert!(kinds.contains(kind), "{kind}: {kinds}");
     }
+    node.process.signal("-CONT");
     let plan = store.operate("", &["store", "repair", "--dry-run"]);
     assert!(printed(&plan, 0).contains("would rewrite the files of hello@1.0.0"));
     assert_eq!(fs::read(&damaged).expect("a file"), b"damaged");
