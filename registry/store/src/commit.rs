@@ -267,14 +267,14 @@ impl Inner {
     /// after which all has.
     #[instrument(skip_all, fields(component.name = %name))]
     async fn edit(&self, name: &ComponentName, edit: IndexEdit) -> Result<Committed, CommitError> {
-        let mut written = self.index.edit(vec![edit.clone()]).await;
+        let mut written = self.index.edit(edit.clone()).await;
         if let Err(WriteError::Refused(EditRefusal::UnknownVersion)) = written
             && let Some(id) = edit.needs()
             && let Some(details) = self.find(&id).await?
         {
             // Another registry published it, and no poll has listed it yet.
             self.take_over(vec![(id, details)]).await?;
-            written = self.index.edit(vec![edit.clone()]).await;
+            written = self.index.edit(edit.clone()).await;
         }
         let written = written?;
         tracing::info!(?edit, "changed {name}");

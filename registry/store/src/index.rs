@@ -5,11 +5,13 @@
 //! it. Nodes that know the index of a moment ago apply what is new; the others read the snapshot.
 //! Older releases keep the index as one text (`whole`), which is read and written as it is found.
 
+mod batch;
 mod change;
 mod edit;
 mod log;
 mod reader;
 mod snapshot;
+mod turn;
 mod whole;
 mod writer;
 
@@ -17,18 +19,20 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use serde::Deserialize;
+use tokio::sync::oneshot;
 
 use self::log::Head;
-pub use self::{
-    change::IndexChange,
-    edit::{ChannelAction, EditRefusal, Expected},
-};
 pub(crate) use self::{
-    change::apply,
+    batch::{WriteError, Written},
+    change::{apply, facts},
     edit::IndexEdit,
     log::{Log, Position},
     reader::{IndexReader, IndexReading},
-    writer::{IndexWriter, WriteError, Written, blocking},
+    writer::IndexWriter,
+};
+pub use self::{
+    change::IndexChange,
+    edit::{ChannelAction, EditRefusal, Expected},
 };
 use crate::{
     catalog::Components,
@@ -176,6 +180,12 @@ impl IndexError {
     }
 }
 
+impl From<oneshot::error::RecvError> for IndexError {
+    fn from(ended: oneshot::error::RecvError) -> Self {
+        Self::Unavailable(Arc::new(ended))
+    }
+}
+
 impl From<SwapError> for IndexError {
     fn from(error: SwapError) -> Self {
         match error {
@@ -183,6 +193,15 @@ impl From<SwapError> for IndexError {
             other => Self::Unavailable(Arc::new(other)),
         }
     }
+}
+
+/// Runs work that grows with the catalog off the async threads.
+pub(crate) async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, IndexError> + Send + 'static,
+) -> Result<T, IndexError> {
+    tokio::task::spawn_blocking(work)
+        .await
+        .unwrap_or_else(|error| Err(IndexError::Unavailable(Arc::new(error))))
 }
 
 #[cfg(test)]

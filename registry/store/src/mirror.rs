@@ -19,7 +19,7 @@ use tracing::instrument;
 use crate::{
     catalog::{CatalogSnapshot, VersionSummary},
     commit::CommitError,
-    index::{IndexChange, IndexEdit},
+    index::IndexChange,
     key::{PACKAGE_JSON, StoreKey, is_private},
     reconcile::release_of,
     release::{OBJECT_MAX, ReleaseArchive},
@@ -272,8 +272,7 @@ impl ComponentStore {
         });
         let count = facts.len();
         if count > 0 {
-            let edits = facts.into_iter().map(IndexEdit::Fact);
-            self.inner.index.edit(edits.collect()).await?;
+            self.inner.index.add_facts(facts).await?;
         }
         Ok(count)
     }

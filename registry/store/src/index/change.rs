@@ -128,6 +128,34 @@ pub(crate) fn apply(components: &mut Components, change: &IndexChange) -> bool {
     }
 }
 
+/// Everything that a catalog knows.
+pub(crate) fn facts(known: &Components) -> impl Iterator<Item = IndexChange> {
+    known.iter().flat_map(|(name, versions)| {
+        let versions_of = versions.iter().flat_map(move |(version, details)| {
+            let id = ComponentId {
+                name: name.clone(),
+                version: version.clone(),
+            };
+            let status = details.status.clone();
+            let state = status.map(|status| IndexChange::State {
+                id: id.clone(),
+                status,
+            });
+            let details = details.clone();
+            std::iter::once(IndexChange::Add { id, details }).chain(state)
+        });
+        let channels = versions
+            .known_channels()
+            .map(|(channel, known)| IndexChange::Channel {
+                name: name.clone(),
+                channel: channel.clone(),
+                version: known.version().cloned(),
+                at: known.at(),
+            });
+        versions_of.chain(channels)
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use ochre_model::ReleaseState;

@@ -15,8 +15,6 @@ const CHANNELS_MAX: usize = 64;
 /// Something asked of the index. What it changes depends on the state that it meets.
 #[derive(Clone, Debug)]
 pub(crate) enum IndexEdit {
-    /// This is so, whatever else is.
-    Fact(IndexChange),
     SetState {
         id: ComponentId,
         state: ReleaseState,
@@ -105,7 +103,7 @@ impl IndexEdit {
                 name: name.clone(),
                 version: version.clone(),
             }),
-            Self::Channel { .. } | Self::Fact(_) => None,
+            Self::Channel { .. } => None,
         }
     }
 
@@ -113,7 +111,6 @@ impl IndexEdit {
     /// counts against what is known.
     pub(crate) fn decide(&self, components: &Components, at: u64) -> Decision {
         let decided = match self {
-            Self::Fact(change) => Ok(change.is_news(components).then(|| change.clone())),
             Self::SetState { id, state, note } => set_state(components, id, (*state, note), at),
             Self::Channel {
                 name,
