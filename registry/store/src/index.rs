@@ -24,7 +24,7 @@ use tokio::sync::oneshot;
 use self::log::Head;
 pub(crate) use self::{
     batch::{WriteError, Written},
-    change::{apply, facts},
+    change::{apply, facts, marks},
     edit::IndexEdit,
     log::{Log, Position},
     reader::{IndexReader, IndexReading},

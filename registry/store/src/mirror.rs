@@ -19,7 +19,7 @@ use tracing::instrument;
 use crate::{
     catalog::{CatalogSnapshot, VersionSummary},
     commit::CommitError,
-    index::IndexChange,
+    index::{IndexChange, marks},
     key::{PACKAGE_JSON, StoreKey, is_private},
     reconcile::release_of,
     release::{OBJECT_MAX, ReleaseArchive},
@@ -233,31 +233,11 @@ impl ComponentStore {
         lacking: &BTreeSet<ComponentId>,
     ) -> Result<usize, CommitError> {
         let mut facts = Vec::new();
-        for (name, component) in source.iter().filter(|(_, component)| component.is_marked()) {
+        for (name, component) in source.iter() {
             if names.is_some_and(|names| !names.contains(name)) {
                 continue;
             }
-            for (version, details) in component.iter() {
-                if let Some(status) = &details.status {
-                    let id = ComponentId {
-                        name: name.clone(),
-                        version: version.clone(),
-                    };
-                    let status = Arc::clone(status);
-                    facts.push(IndexChange::State { id, status });
-                }
-            }
-            for (channel, state) in component.known_channels() {
-                let past = state.earlier().iter().rev();
-                let past = past.map(|target| (Some(target.version.clone()), target.at));
-                let moves = past.chain([(state.version().cloned(), state.at())]);
-                facts.extend(moves.map(|(version, at)| IndexChange::Channel {
-                    name: name.clone(),
-                    channel: channel.clone(),
-                    version,
-                    at,
-                }));
-            }
+            facts.extend(marks(name, component));
         }
         facts.retain(|fact| match fact {
             IndexChange::Channel {

@@ -51,6 +51,13 @@ impl Channel {
         &self.earlier
     }
 
+    /// Where it has been pointed, and when: what is remembered of it, oldest first.
+    pub(crate) fn moves(&self) -> impl Iterator<Item = (Option<&Version>, u64)> {
+        let earlier = self.earlier.iter().rev();
+        let past = earlier.map(|target| (Some(&target.version), target.at));
+        past.chain([(self.version(), self.at)])
+    }
+
     /// Points elsewhere, or nowhere; false when a later move is known.
     ///
     /// A move to an earlier target goes back: what came after it is forgotten.

@@ -171,9 +171,13 @@ pub async fn states_and_channels_outlive_a_lost_index(subject: &Subject) {
     assert_eq!(CatalogSnapshot::difference(&known, &after), []);
     assert_eq!(resolved(&after, "stable"), Some("1.1.0"));
     assert_eq!(resolved(&after, ""), Some("1.1.0"));
-    channel(&other, ChannelAction::RollBack, Expected::Anything)
-        .await
-        .expect("rolled back");
+    channel(
+        &subject.store(),
+        ChannelAction::RollBack,
+        Expected::Anything,
+    )
+    .await
+    .expect("rolled back");
     assert_eq!(resolved(&catalog(&other).await, "stable"), Some("1.0.0"));
 }
 

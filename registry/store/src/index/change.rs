@@ -5,7 +5,7 @@ use std::sync::Arc;
 use ochre_model::{ChannelName, ComponentId, ComponentName, ReleaseStatus, Version};
 use serde::{Deserialize, Serialize};
 
-use crate::catalog::{Components, VersionSummary};
+use crate::catalog::{ComponentVersions, Components, VersionSummary};
 
 /// One change of what is published.
 ///
@@ -131,29 +131,40 @@ pub(crate) fn apply(components: &mut Components, change: &IndexChange) -> bool {
 /// Everything that a catalog knows.
 pub(crate) fn facts(known: &Components) -> impl Iterator<Item = IndexChange> {
     known.iter().flat_map(|(name, versions)| {
-        let versions_of = versions.iter().flat_map(move |(version, details)| {
-            let id = ComponentId {
+        let additions = versions.iter().map(|(version, details)| IndexChange::Add {
+            id: ComponentId {
                 name: name.clone(),
                 version: version.clone(),
-            };
-            let status = details.status.clone();
-            let state = status.map(|status| IndexChange::State {
-                id: id.clone(),
-                status,
-            });
-            let details = details.clone();
-            std::iter::once(IndexChange::Add { id, details }).chain(state)
+            },
+            details: details.clone(),
         });
-        let channels = versions
-            .known_channels()
-            .map(|(channel, known)| IndexChange::Channel {
-                name: name.clone(),
-                channel: channel.clone(),
-                version: known.version().cloned(),
-                at: known.at(),
-            });
-        versions_of.chain(channels)
+        additions.chain(marks(name, versions))
     })
+}
+
+/// What was said of a component's releases since they were published, and every move that its
+/// channels remember.
+pub(crate) fn marks(
+    name: &ComponentName,
+    versions: &ComponentVersions,
+) -> impl Iterator<Item = IndexChange> {
+    let states = versions.iter().filter_map(|(version, details)| {
+        let status = details.status.clone()?;
+        let id = ComponentId {
+            name: name.clone(),
+            version: version.clone(),
+        };
+        Some(IndexChange::State { id, status })
+    });
+    let moves = versions.known_channels().flat_map(|(channel, known)| {
+        known.moves().map(|(version, at)| IndexChange::Channel {
+            name: name.clone(),
+            channel: channel.clone(),
+            version: version.cloned(),
+            at,
+        })
+    });
+    states.chain(moves)
 }
 
 #[cfg(test)]
@@ -260,6 +271,13 @@ mod tests {
             assert_eq!(left, whole, "the older learns, {known}");
             assert_eq!(right, whole, "the newer keeps, {known}");
         }
+    }
+
+    #[test]
+    fn facts_tell_all_that_a_catalog_knows_the_past_of_channels_included() {
+        let known = components(&[history(), vec![channel("next", Some("1.0.0"), 9)]].concat());
+        let told: Vec<IndexChange> = facts(&known).collect();
+        assert_eq!(components(&told), known);
     }
 
     #[test]
