@@ -90,6 +90,7 @@ async fn compare_all(filter: Option<&str>) -> Vec<Outcome> {
 
     let (_registry, place) = reference::start_ochre().await;
     reference::publish_all(&components, &place).await;
+    reference::engine_is_warm(&place).await;
     let mut differences = match Differences::read() {
         Ok(differences) => differences,
         Err(error) => return vec![("differences.toml is valid".to_owned(), Err(error))],

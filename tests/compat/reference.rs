@@ -165,3 +165,15 @@ pub(crate) async fn publish_all(components: &[Packaged], place: &Place) {
         .await;
     }
 }
+
+/// Waits until our registry's Node workers are there: the first request that needs them starts them,
+/// which on a busy machine takes longer than its deadline.
+pub(crate) async fn engine_is_warm(place: &Place) {
+    let client = http_client();
+    let url = format!("{}card-react", place.registry);
+    eventually("Node workers", Duration::from_mins(1), || {
+        let request = client.get(&url);
+        async move { (Answer::try_of(request).await.ok()?.status == 200).then_some(()) }
+    })
+    .await;
+}
