@@ -1,9 +1,6 @@
 //! The contract suite on Azurite, the emulator of Azure Blob Storage.
 
-use ochre_store::{
-    contract::{catalogs, growth, mirroring, publishing, states, upkeep},
-    store_contract,
-};
+use ochre_store::store_contract;
 use ochre_tests::Azurite;
 
 use crate::subject;
@@ -13,7 +10,7 @@ macro_rules! suite {
         $(
             #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
             async fn $name() {
-                $module::$name(&subject(&Azurite::shared().await.store())).await;
+                ochre_store::contract::$module::$name(&subject(&Azurite::shared().await.store())).await;
             }
         )+
     };

@@ -1,10 +1,7 @@
 //! The contract suite on a real Ceph cluster, each store through another of its two gateways.
 
 use ochre_store::{
-    contract::{
-        Subject, assert_whole, catalog, catalogs, growth, id, mirroring, publish, publishing,
-        states, upkeep,
-    },
+    contract::{Subject, assert_whole, catalog, id, publish},
     store_contract,
 };
 use ochre_tests::{Ceph, TestStore};
@@ -22,7 +19,7 @@ macro_rules! suite {
             #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
             async fn $name() {
                 let (ceph, _peace) = Ceph::shared().await;
-                $module::$name(&subject(&ceph.new_bucket())).await;
+                ochre_store::contract::$module::$name(&subject(&ceph.new_bucket())).await;
             }
         )+
     };

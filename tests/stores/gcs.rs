@@ -1,10 +1,7 @@
 //! The contract suite on a fake of Google Cloud Storage: it shows how Ochre uses the client, and
 //! nothing of the service.
 
-use ochre_store::{
-    contract::{catalogs, growth, mirroring, publishing, states, upkeep},
-    store_contract,
-};
+use ochre_store::store_contract;
 use ochre_tests::GcsFake;
 
 use crate::subject;
@@ -14,7 +11,7 @@ macro_rules! suite {
         $(
             #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
             async fn $name() {
-                $module::$name(&subject(&GcsFake::shared().await.store())).await;
+                ochre_store::contract::$module::$name(&subject(&GcsFake::shared().await.store())).await;
             }
         )+
     };

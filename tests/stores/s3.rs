@@ -1,9 +1,6 @@
 //! The contract suite on moto, an S3 server in memory.
 
-use ochre_store::{
-    contract::{catalogs, faults, growth, mirroring, publishing, states, upkeep},
-    store_contract,
-};
+use ochre_store::{contract::faults, store_contract};
 use ochre_tests::TestStore;
 
 use crate::subject;
@@ -13,7 +10,7 @@ macro_rules! suite {
         $(
             #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
             async fn $name() {
-                $module::$name(&subject(&TestStore::s3().await)).await;
+                ochre_store::contract::$module::$name(&subject(&TestStore::s3().await)).await;
             }
         )+
     };

@@ -15,9 +15,9 @@ pub mod growth;
 pub mod mirroring;
 pub mod publishing;
 pub mod states;
+pub mod upkeep;
 
 mod turns;
-pub mod upkeep;
 
 use std::{
     path::Path as FilePath,
@@ -41,7 +41,7 @@ use crate::{
 };
 use turns::Turns;
 
-/// Hands the suite to the macro `$each`: a list of `module::function`.
+/// Hands the suite to the macro `$each`: a list of `module::function`, below [`contract`](self).
 ///
 /// Each function takes a [`contract::Subject`] of its own and runs on a multi-threaded runtime.
 #[macro_export]

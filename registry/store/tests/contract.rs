@@ -4,9 +4,7 @@ use std::time::Duration;
 
 use ochre_store::{
     ReconcileScope, StoreSettings,
-    contract::{
-        Subject, catalogs, faults, growth, id, mirroring, publish, publishing, states, upkeep,
-    },
+    contract::{Subject, id, publish},
     store_contract,
 };
 
@@ -18,7 +16,7 @@ macro_rules! suite {
             $(
                 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
                 async fn $name() {
-                    $module::$name(&Subject::memory()).await;
+                    ochre_store::contract::$module::$name(&Subject::memory()).await;
                 }
             )+
         }
@@ -29,7 +27,7 @@ macro_rules! suite {
                 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
                 async fn $name() {
                     let folder = tempfile::tempdir().unwrap();
-                    $module::$name(&Subject::folder(folder.path())).await;
+                    ochre_store::contract::$module::$name(&Subject::folder(folder.path())).await;
                 }
             )+
         }
@@ -46,7 +44,7 @@ macro_rules! faults {
             $(
                 #[tokio::test(start_paused = true)]
                 async fn $name() {
-                    $module::$name(&Subject::memory()).await;
+                    ochre_store::contract::$module::$name(&Subject::memory()).await;
                 }
             )+
         }
@@ -57,7 +55,7 @@ macro_rules! faults {
                 #[tokio::test(start_paused = true)]
                 async fn $name() {
                     let folder = tempfile::tempdir().unwrap();
-                    $module::$name(&Subject::folder(folder.path())).await;
+                    ochre_store::contract::$module::$name(&Subject::folder(folder.path())).await;
                 }
             )+
         }
