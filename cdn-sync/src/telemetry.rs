@@ -1,9 +1,11 @@
 //! Logs: one subscriber for the process, in JSON or for people.
 
-use std::{error::Error, fmt, io::IsTerminal};
+use std::io::IsTerminal;
 
 use serde::{Deserialize, Serialize};
 use tracing_subscriber::EnvFilter;
+
+pub use ochre_model::Chain;
 
 /// `[telemetry]`.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -34,10 +36,6 @@ pub struct TelemetryError {
     level: String,
 }
 
-/// An error with its sources, on one line: `outer: middle: inner`.
-#[derive(Debug)]
-pub struct Chain<'a>(pub &'a (dyn Error + 'static));
-
 /// Starts logging for the whole process.
 ///
 /// # Errors
@@ -67,19 +65,5 @@ impl Default for TelemetrySettings {
             format: LogFormat::Human,
             level: "info,actix_http=off,actix_server=warn".into(),
         }
-    }
-}
-
-// === impl Chain ===
-
-impl fmt::Display for Chain<'_> {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "{}", self.0)?;
-        let mut source = self.0.source();
-        while let Some(error) = source {
-            write!(formatter, ": {error}")?;
-            source = error.source();
-        }
-        Ok(())
     }
 }

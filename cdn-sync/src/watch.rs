@@ -8,7 +8,7 @@ use std::{
     time::Duration,
 };
 
-use ochre_model::{Change, ComponentId};
+use ochre_model::{Chain, Change, ComponentId};
 use ochre_store::{
     Catalog, CatalogRead, CatalogRevision, CatalogSnapshot, Committed, ComponentStore, FailureKind,
     ReadError, ReconcileScope, VersionSummary,
@@ -342,7 +342,7 @@ impl Watch {
     fn report(&self, result: Result<Vec<String>, ReadError>) -> Ended {
         let mut status = lock(&self.0.status);
         status.polls += 1;
-        status.last_error = result.as_ref().err().map(|error| chain(error));
+        status.last_error = result.as_ref().err().map(|error| Chain(error).to_string());
         status.last_failure = result.as_ref().err().map(|error| FailureKind::of(error));
         if let Ok(alerts) = result {
             if status.failures > 0 {
@@ -387,18 +387,6 @@ async fn poll_ended(mut ended: watch::Receiver<Ended>, wanted: u64) -> Result<()
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-/// An error with its causes.
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(current) = cause {
-        text.push_str(": ");
-        text.push_str(&current.to_string());
-        cause = current.source();
-    }
-    text
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 //! Start with [`ComponentId`], then [`PackageJson`] (what a release says of itself),
 //! [`resolve`] (how a requested version is resolved) and [`Parameters`] (what a caller asks for).
 
+mod chain;
 mod change;
 mod channel;
 mod clock;
@@ -17,6 +18,7 @@ mod state;
 mod version;
 mod wire;
 
+pub use chain::Chain;
 pub use change::Change;
 pub use channel::{ChannelError, ChannelName};
 pub use clock::{Clock, SystemClock};

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use bytes::Bytes;
 use futures::{StreamExt as _, stream::FuturesUnordered};
-use ochre_model::ComponentId;
+use ochre_model::{Chain, ComponentId};
 use serde::Serialize;
 use tracing::instrument;
 
@@ -15,7 +15,6 @@ use crate::{
     key::{PACKAGE_JSON, StoreKey},
     manifest::{Details, List, Manifest},
     poll::CatalogAlert,
-    reconcile::text,
     release::ReleaseArchive,
     source::{PACKAGE_MAX, ReadError},
     store::{ComponentStore, Inner},
@@ -290,7 +289,7 @@ impl Inner {
             Ok(Some(archive)) => {
                 look.adopted = true;
                 if let Err(error) = self.compare_files(id, &archive, &mut look).await {
-                    let detail = text(&error);
+                    let detail = Chain(&error).to_string();
                     look.problems.push(problem(ProblemKind::Unreadable, detail));
                 }
             }
@@ -303,17 +302,17 @@ impl Inner {
                     "is listed, and nothing of it is in the store".to_owned(),
                 )),
                 Err(error) => {
-                    let detail = text(&error);
+                    let detail = Chain(&error).to_string();
                     look.problems.push(problem(ProblemKind::Unreadable, detail));
                 }
             },
             Err(error @ ReadError::Malformed { .. }) => {
-                let detail = text(&error);
+                let detail = Chain(&error).to_string();
                 look.problems
                     .push(problem(ProblemKind::ObjectDamaged, detail));
             }
             Err(error) => {
-                let detail = text(&error);
+                let detail = Chain(&error).to_string();
                 look.problems.push(problem(ProblemKind::Unreadable, detail));
             }
         }

@@ -11,7 +11,7 @@ mod queue;
 use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
-use ochre_model::{Clock, json::JsonError};
+use ochre_model::{Chain, Clock, json::JsonError};
 
 use self::file::SurplusOf;
 pub(crate) use self::{
@@ -239,7 +239,7 @@ impl<M: Manifest> Shared<M> {
             let compared = match bytes.map(|bytes| M::compare(&bytes, &holds)) {
                 Some(Ok(compared)) => compared,
                 Some(Err(error)) => {
-                    tracing::error!(store.path = %path, error = %error,
+                    tracing::error!(store.path = %path, error = %Chain(&error),
                         "found a damaged manifest; wrote it again from the index");
                     Compared::default()
                 }
@@ -282,8 +282,7 @@ fn report(path: &object_store::path::Path, result: Result<(), ExportError>) -> b
     match result {
         Ok(()) => true,
         Err(error) => {
-            let cause = std::error::Error::source(&error).map(ToString::to_string);
-            tracing::warn!(store.path = %path, error = %error, cause,
+            tracing::warn!(store.path = %path, error = %Chain(&error),
                 "did not export the catalog; the next export will");
             false
         }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use futures::{FutureExt as _, StreamExt as _, future::BoxFuture, stream};
 use object_store::path::Path;
-use ochre_model::ComponentId;
+use ochre_model::{Chain, ComponentId};
 use tracing::instrument;
 
 use self::list::ListReading;
@@ -140,7 +140,7 @@ impl Poll {
             }
             Ok(IndexReading::Found(state)) => self.take_state(&state),
             Ok(IndexReading::Damaged(_, error)) => {
-                tracing::debug!(error = %error, "index is damaged");
+                tracing::debug!(error = %Chain(&error), "index is damaged");
                 self.revision.index = None;
                 self.alert(CatalogAlert::Malformed(path.to_string()));
                 self.read.needs_rebuild = true;
@@ -286,7 +286,7 @@ impl Inner {
         let reservations = names.into_iter().map(|name| {
             let reservation = async move {
                 if let Err(error) = self.reserve_name(name).await {
-                    tracing::debug!(error = %error, "did not reserve the name {name}");
+                    tracing::debug!(error = %Chain(&error), "did not reserve the name {name}");
                 }
             };
             reservation.boxed()
@@ -301,8 +301,10 @@ impl Inner {
 
 impl Poll {
     /// The list is read again by the next poll.
-    fn not_imported(&mut self, error: &dyn std::error::Error) {
+    fn not_imported(&mut self, error: &(dyn std::error::Error + 'static)) {
         self.revision.manifest = None;
+        // Its causes may read differently each time, and what is told twice must be the same.
+        tracing::debug!(error = %Chain(error), "did not import what other registries list");
         let alert = CatalogAlert::NotImported(error.to_string());
         if !self.read.alerts.contains(&alert) {
             self.alert(alert);

@@ -9,7 +9,7 @@ use std::{
 
 use futures::{FutureExt as _, StreamExt as _, future::BoxFuture, stream};
 use object_store::ObjectMeta;
-use ochre_model::ComponentId;
+use ochre_model::{Chain, ComponentId};
 use tracing::instrument;
 
 use crate::{
@@ -113,7 +113,10 @@ impl Inner {
         marker: &Marker,
         object: &ObjectMeta,
     ) -> Result<bool, String> {
-        let archive = self.read_archive(id).await.map_err(|error| text(&error))?;
+        let archive = self
+            .read_archive(id)
+            .await
+            .map_err(|error| Chain(&error).to_string())?;
         let Some(archive) = archive else {
             let begun = u64::try_from(object.last_modified.timestamp_millis()).unwrap_or_default();
             let age = Duration::from_millis(self.clock.now_ms().saturating_sub(begun));
@@ -125,7 +128,7 @@ impl Inner {
         let finished = self
             .finish(id, &archive)
             .await
-            .map_err(|error| text(&error))?;
+            .map_err(|error| Chain(&error).to_string())?;
         if finished.exported {
             self.remove_marker(marker).await;
         }
@@ -148,13 +151,18 @@ impl Inner {
         let looks = missing.iter().map(|(id, found)| {
             let look = async move {
                 if !found.package && !self.objects.is_held() {
-                    let archive = self.read_archive(id).await.map_err(|error| text(&error))?;
+                    let archive = self
+                        .read_archive(id)
+                        .await
+                        .map_err(|error| Chain(&error).to_string())?;
                     if let Some(archive) = archive {
                         let projected = self.project(id, &archive).await;
-                        projected.map_err(|error| text(&error))?;
+                        projected.map_err(|error| Chain(&error).to_string())?;
                     }
                 }
-                self.find(id).await.map_err(|error| text(&error))
+                self.find(id)
+                    .await
+                    .map_err(|error| Chain(&error).to_string())
             };
             look.boxed()
         });
@@ -219,16 +227,4 @@ pub(crate) fn release_of(
         version: parts.next()?.parse().ok()?,
     };
     (parts.next() == file && parts.next().is_none()).then_some(id)
-}
-
-/// An error with its causes.
-pub(crate) fn text(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(current) = cause {
-        text.push_str(": ");
-        text.push_str(&current.to_string());
-        cause = current.source();
-    }
-    text
 }

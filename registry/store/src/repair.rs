@@ -2,13 +2,13 @@
 
 use std::collections::BTreeSet;
 
-use ochre_model::ComponentId;
+use ochre_model::{Chain, ComponentId};
 use serde::Serialize;
 use tracing::instrument;
 
 use crate::{
     check::{CheckReport, Problem, ProblemKind},
-    reconcile::{ReconcileScope, text},
+    reconcile::ReconcileScope,
     source::ReadError,
     store::{ComponentStore, Inner},
 };
@@ -100,9 +100,12 @@ impl ComponentStore {
 impl Inner {
     /// Writes the files of a release again from its release object.
     async fn rewrite(&self, id: &ComponentId) -> Result<(), String> {
-        let archive = self.read_archive(id).await.map_err(|error| text(&error))?;
+        let archive = self
+            .read_archive(id)
+            .await
+            .map_err(|error| Chain(&error).to_string())?;
         let archive = archive.ok_or_else(|| "its release object is gone".to_owned())?;
         let written = self.project(id, &archive).await;
-        written.map_err(|error| text(&error))
+        written.map_err(|error| Chain(&error).to_string())
     }
 }

@@ -1,10 +1,11 @@
 //! What the last export of a large catalog wrote, so that nobody reads it only to find what the index
 //! says already.
 
-use std::sync::Arc;
+use std::error::Error;
 
 use bytes::Bytes;
 use object_store::path::Path;
+use ochre_model::Chain;
 use serde::{Deserialize, Serialize};
 
 use super::file::SurplusOf;
@@ -81,19 +82,16 @@ impl Board {
         if announcement.surplus.values().map(Vec::len).sum::<usize>() > SURPLUS_MAX {
             return;
         }
-        let written = match serde_json::to_vec(announcement) {
-            Ok(text) => {
-                let text = Bytes::from(text);
-                let put = self.objects.overwrite(&self.path, &text, Labels::default());
-                put.await.map_err(SwapError::Store)
-            }
-            Err(error) => Err(SwapError::Store(object_store::Error::Generic {
-                store: "announcement",
-                source: Arc::new(error).into(),
-            })),
+        let failed = |error: &(dyn Error + 'static)| {
+            tracing::debug!(error = %Chain(error), "did not announce an export");
         };
-        if let Err(error) = written {
-            tracing::debug!(error = %error, "did not announce an export");
+        let text = match serde_json::to_vec(announcement) {
+            Ok(text) => Bytes::from(text),
+            Err(error) => return failed(&error),
+        };
+        let put = self.objects.overwrite(&self.path, &text, Labels::default());
+        if let Err(error) = put.await {
+            failed(&error);
         }
     }
 }
