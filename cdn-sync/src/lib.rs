@@ -10,6 +10,7 @@ pub mod configuration;
 mod feed;
 mod lookup;
 pub mod mirror;
+pub mod program;
 mod settings;
 pub mod telemetry;
 mod wakeup;

@@ -8,11 +8,11 @@ use clap::{Parser, Subcommand};
 use ochre_cdn_sync::{
     configuration,
     mirror::MirrorSettings,
-    telemetry::{self, Chain},
+    program::{EXIT_CONFIG, Program, environment},
+    telemetry,
 };
 
-/// Exit code of settings that cannot be used (`EX_CONFIG` of `sysexits.h`).
-const EXIT_CONFIG: u8 = 78;
+const PROGRAM: Program = Program("ochre-cdn-sync");
 
 /// Copies published releases to CDNs and to stores of other regions.
 ///
@@ -67,14 +67,14 @@ async fn main() -> ExitCode {
     let loaded = configuration::load(file, environment(), MirrorSettings::problems);
     let mut settings = match loaded {
         Ok(settings) => settings,
-        Err(error) => return fail(EXIT_CONFIG, &error),
+        Err(error) => return PROGRAM.fail(EXIT_CONFIG, &error),
     };
     settings.metrics.listen = arguments.metrics_listen.or(settings.metrics.listen);
     if arguments.check_config {
-        return print_settings(&settings);
+        return PROGRAM.print_settings(&settings);
     }
     if let Err(error) = telemetry::start(&settings.telemetry) {
-        return fail(EXIT_CONFIG, &error);
+        return PROGRAM.fail(EXIT_CONFIG, &error);
     }
     let only = arguments.target.as_deref();
     let finished = match arguments.command {
@@ -89,29 +89,6 @@ async fn main() -> ExitCode {
     match finished {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::from(1),
-        Err(error) => fail(1, error.as_ref()),
+        Err(error) => PROGRAM.fail(1, error.as_ref()),
     }
-}
-
-/// The variables that are text; others are none of ours.
-fn environment() -> impl Iterator<Item = (String, String)> {
-    std::env::vars_os()
-        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
-}
-
-#[expect(clippy::print_stdout, reason = "the answer of --check-config")]
-fn print_settings(settings: &MirrorSettings) -> ExitCode {
-    match toml::to_string_pretty(settings) {
-        Ok(text) => {
-            println!("{text}");
-            ExitCode::SUCCESS
-        }
-        Err(error) => fail(EXIT_CONFIG, &error),
-    }
-}
-
-#[expect(clippy::print_stderr, reason = "there may be no log yet")]
-fn fail(code: u8, error: &(dyn std::error::Error + 'static)) -> ExitCode {
-    eprintln!("ochre-cdn-sync: {}", Chain(error));
-    ExitCode::from(code)
 }

@@ -53,4 +53,4 @@ mod server;
 mod slow_reader;
 mod unread;
 
-pub use ochre_cdn_sync::telemetry;
+pub use ochre_cdn_sync::{program, telemetry};

@@ -6,15 +6,14 @@ use clap::{Parser, Subcommand};
 use ochre_registry::{
     app::{self, App},
     drivers, memory, plugins,
+    program::{EXIT_CONFIG, Program, environment},
     settings::{self, Settings},
     store_command::{self, StoreCommand},
-    telemetry::{self, Chain},
-    template_command,
+    telemetry, template_command,
 };
 use tokio::signal::unix::{SignalKind, signal};
 
-/// Exit code of settings that cannot be used (`EX_CONFIG` of `sysexits.h`).
-const EXIT_CONFIG: u8 = 78;
+const PROGRAM: Program = Program("ochre-registry");
 
 /// Runs one node of the Ochre component registry.
 ///
@@ -92,13 +91,13 @@ async fn node() -> ExitCode {
             settings.http.listen = arguments.listen.unwrap_or(settings.http.listen);
             settings
         }
-        Err(error) => return fail(EXIT_CONFIG, &error),
+        Err(error) => return PROGRAM.fail(EXIT_CONFIG, &error),
     };
     if arguments.check_config {
         return check(&settings).await;
     }
     if let Err(error) = telemetry::start(&settings.telemetry) {
-        return fail(EXIT_CONFIG, &error);
+        return PROGRAM.fail(EXIT_CONFIG, &error);
     }
     let finished = match arguments.command {
         None => run(settings).await,
@@ -107,14 +106,8 @@ async fn node() -> ExitCode {
     };
     match finished {
         Ok(()) => ExitCode::SUCCESS,
-        Err(error) => fail(1, error.as_ref()),
+        Err(error) => PROGRAM.fail(1, error.as_ref()),
     }
-}
-
-/// The variables that are text; others are none of ours.
-fn environment() -> impl Iterator<Item = (String, String)> {
-    std::env::vars_os()
-        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
 }
 
 async fn run(settings: Settings) -> anyhow::Result<()> {
@@ -146,24 +139,7 @@ async fn manage_templates(settings: &Settings, command: TemplateCommand) -> anyh
 /// Answers `--check-config`: what has to be tried is tried too.
 async fn check(settings: &Settings) -> ExitCode {
     match plugins::load(settings).await {
-        Ok(_) => print_settings(settings),
-        Err(error) => fail(EXIT_CONFIG, &error),
+        Ok(_) => PROGRAM.print_settings(settings),
+        Err(error) => PROGRAM.fail(EXIT_CONFIG, &error),
     }
-}
-
-#[expect(clippy::print_stdout, reason = "the answer of --check-config")]
-fn print_settings(settings: &Settings) -> ExitCode {
-    match toml::to_string_pretty(settings) {
-        Ok(text) => {
-            println!("{text}");
-            ExitCode::SUCCESS
-        }
-        Err(error) => fail(EXIT_CONFIG, &error),
-    }
-}
-
-#[expect(clippy::print_stderr, reason = "there may be no log yet")]
-fn fail(code: u8, error: &(dyn std::error::Error + 'static)) -> ExitCode {
-    eprintln!("ochre-registry: {}", Chain(error));
-    ExitCode::from(code)
 }
