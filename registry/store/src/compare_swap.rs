@@ -105,22 +105,21 @@ impl Revision {
 impl SwapObject {
     /// An object that only Ochre reads.
     pub(crate) fn own(objects: Objects, path: Path, labels: Labels) -> Self {
-        let way = match objects.medium {
-            Medium::Folder(_) => Way::Revisions,
-            Medium::Memory | Medium::S3 | Medium::Gcs | Medium::Azure => Way::Conditional,
-        };
-        Self {
-            objects,
-            path,
-            labels,
-            way,
-        }
+        Self::new((objects, path, labels), |_| Way::Revisions)
     }
 
     /// An object that others read by its name; `lock` is where a folder keeps its lock file.
     pub(crate) fn shared(objects: Objects, path: Path, labels: Labels, lock: &Path) -> Self {
+        let locked = |root: &_| Way::Locked(lock::LockFile::new(root, lock));
+        Self::new((objects, path, labels), locked)
+    }
+
+    fn new(
+        (objects, path, labels): (Objects, Path, Labels),
+        in_folder: impl FnOnce(&std::path::Path) -> Way,
+    ) -> Self {
         let way = match &objects.medium {
-            Medium::Folder(root) => Way::Locked(lock::LockFile::new(root, lock)),
+            Medium::Folder(root) => in_folder(root),
             Medium::Memory | Medium::S3 | Medium::Gcs | Medium::Azure => Way::Conditional,
         };
         Self {
