@@ -425,14 +425,11 @@ async fn a_daemon_copies_what_is_published_later_and_what_failed_before() {
         .unwrap();
     watch.refresh().await.unwrap();
     let replica = target.store();
-    while replica
-        .find_version(&id("b", "1.0.0"))
-        .await
-        .unwrap()
-        .is_none()
-    {
-        tokio::time::sleep(Duration::from_millis(100)).await;
-    }
+    eventually(async || {
+        let found = replica.find_version(&id("b", "1.0.0")).await;
+        found.unwrap().is_some()
+    })
+    .await;
     until(|| {
         daemon
             .metrics_text()
@@ -446,9 +443,15 @@ async fn a_daemon_copies_what_is_published_later_and_what_failed_before() {
 
 /// Waits for a state while the clock of the test runs by itself.
 async fn until(state: impl Fn() -> bool) {
+    eventually(async || state()).await;
+}
+
+/// The same, for a state that has to be asked for.
+async fn eventually(state: impl AsyncFn() -> bool) {
     let waiting = async {
-        while !state() {
-            tokio::time::sleep(Duration::from_millis(100)).await;
+        let mut often = tokio::time::interval(Duration::from_millis(100));
+        while !state().await {
+            often.tick().await;
         }
     };
     let bound = Duration::from_hours(1);

@@ -30,6 +30,18 @@ async fn node(subject: &Subject) -> Node {
     }
 }
 
+/// Waits until a poll has asked the store something since its fault was set.
+async fn begun(node: &Node) {
+    let asked = async {
+        let mut often = tokio::time::interval(Duration::from_millis(10));
+        while node.faulty.calls() == 0 {
+            often.tick().await;
+        }
+    };
+    let bound = Duration::from_secs(5);
+    tokio::time::timeout(bound, asked).await.unwrap();
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_publish_elsewhere_is_listed_within_an_interval_and_told() {
     let subject = Subject::memory();
@@ -69,14 +81,21 @@ async fn wake_ups_during_a_poll_are_one_more_poll() {
     let polls = node.watch.status().polls;
     let first = node.watch.refresh();
     let wakes = async {
-        tokio::time::sleep(Duration::from_millis(500)).await;
+        begun(&node).await;
         for _ in 0..10 {
             node.watch.wake();
         }
     };
     let (first, ()) = tokio::join!(first, wakes);
     first.unwrap();
-    tokio::time::sleep(Duration::from_millis(3500)).await;
+    let third = async {
+        let mut often = tokio::time::interval(Duration::from_millis(100));
+        while node.watch.status().polls <= polls + 2 {
+            often.tick().await;
+        }
+    };
+    let soon = tokio::time::timeout(Duration::from_millis(3500), third).await;
+    assert!(soon.is_err(), "a third poll");
     assert_eq!(node.watch.status().polls, polls + 2);
 }
 
@@ -87,7 +106,7 @@ async fn a_refresh_during_a_poll_waits_for_the_next_one() {
     node.faulty.set_fault(Fault::Delay(Duration::from_secs(1)));
     let polls = node.watch.status().polls;
     node.watch.wake();
-    tokio::time::sleep(Duration::from_millis(500)).await;
+    begun(&node).await;
     node.watch.refresh().await.unwrap();
     assert_eq!(node.watch.status().polls, polls + 2);
 }
