@@ -7,7 +7,8 @@ use std::{sync::Arc, time::Duration};
 use ochre_cdn_sync::Watch;
 use ochre_model::{ChannelName, ComponentId, ComponentName, ReleaseState, StateNote};
 use ochre_store::{
-    ChannelAction, ComponentStore, ComponentVersions, Expected, StoreChange, VersionSummary,
+    ChannelAction, ComponentStore, ComponentVersions, Expected, IndexEdit, StoreChange,
+    VersionSummary,
 };
 use serde_json::{Map, Value, json};
 use tokio::sync::Semaphore;
@@ -84,11 +85,11 @@ impl Lifecycle {
         by: &Principal,
     ) -> Result<Value, ApiError> {
         let StateRequest { id, state, note } = request;
-        let change = StoreChange::SetState {
+        let change = StoreChange::Edit(IndexEdit::SetState {
             id: id.clone(),
             state,
             note,
-        };
+        });
         let component = self.commit(change, by).await?;
         let details = component.details(&id.version).cloned().unwrap_or_default();
         let mut answer = Map::new();
@@ -114,12 +115,12 @@ impl Lifecycle {
             action,
             expected,
         } = request;
-        let change = StoreChange::Channel {
+        let change = StoreChange::Edit(IndexEdit::Channel {
             name: name.clone(),
             channel: channel.clone(),
             action,
             expected,
-        };
+        });
         let component = self.commit(change, by).await?;
         let mut answer = json!({ "name": name.as_str(), "channel": channel.as_str() });
         let entry = channel_entry(&component, channel.as_str());

@@ -1,6 +1,6 @@
 use ochre_model::ReleaseState;
 use ochre_store::{
-    Catalog, ChannelAction, Expected, PublishRelease, StoreChange,
+    Catalog, ChannelAction, Expected, IndexEdit, PublishRelease, StoreChange,
     contract::{Subject, assert_whole, catalog, id, publish, sample},
     faulty::{Fault, FaultyStore},
 };
@@ -277,18 +277,18 @@ async fn releases_of_other_registries_are_mirrored_without_touching_the_source()
 /// Sets a state, and points a channel to a version.
 async fn mark(source: &Subject, state: &str, channel: &str) {
     let store = source.store();
-    let change = StoreChange::SetState {
+    let change = StoreChange::Edit(IndexEdit::SetState {
         id: id("a", state),
         state: ReleaseState::Yanked,
         note: None,
-    };
+    });
     store.committer().commit(change).await.unwrap();
-    let change = StoreChange::Channel {
+    let change = StoreChange::Edit(IndexEdit::Channel {
         name: "a".parse().unwrap(),
         channel: "stable".parse().unwrap(),
         action: ChannelAction::MoveTo(channel.parse().unwrap()),
         expected: Expected::Anything,
-    };
+    });
     store.committer().commit(change).await.unwrap();
 }
 

@@ -318,22 +318,15 @@ fn parse_line<'a, T: Deserialize<'a>>(line: &'a str) -> Result<T, BackupError> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::index::apply;
 
     fn backup() -> Backup {
-        let mut components = Components::default();
-        for change in [
+        let components = Components::of_changes(&[
             r#"{"add":{"id":"a@1.0.0","details":{"publishDate":5}}}"#,
             r#"{"add":{"id":"b@2.0.0","details":{}}}"#,
             r#"{"state":{"id":"a@1.0.0","status":{"state":"deprecated","note":"old","at":4}}}"#,
             r#"{"channel":{"name":"a","channel":"stable","version":"1.0.0","at":5}}"#,
             r#"{"channel":{"name":"a","channel":"next","at":6}}"#,
-        ] {
-            assert!(apply(
-                &mut components,
-                &serde_json::from_str(change).unwrap()
-            ));
-        }
+        ]);
         let head = Head {
             made: 9,
             generation: 3,

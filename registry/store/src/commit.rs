@@ -4,13 +4,13 @@ use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use object_store::PutMode;
-use ochre_model::{ChannelName, ComponentId, ComponentName, PackageJson, ReleaseState, StateNote};
+use ochre_model::{ComponentId, ComponentName, PackageJson};
 use tokio_util::task::TaskTracker;
 use tracing::{Instrument as _, instrument};
 
 use crate::{
     catalog::{ComponentVersions, VersionSummary},
-    index::{ChannelAction, EditRefusal, Expected, IndexEdit, IndexError, WriteError, Written},
+    index::{EditRefusal, IndexEdit, IndexError, WriteError, Written},
     key::{KeyError, PACKAGE_JSON, StoreKey},
     objects::FetchError,
     pending::Marker,
@@ -30,26 +30,8 @@ use crate::{
 pub enum StoreChange {
     /// A new release.
     Publish(PublishRelease),
-    /// Another state of a release.
-    SetState {
-        /// The release.
-        id: ComponentId,
-        /// Its state from now on.
-        state: ReleaseState,
-        /// Why.
-        note: Option<StateNote>,
-    },
-    /// Another target of a channel.
-    Channel {
-        /// The component.
-        name: ComponentName,
-        /// The channel.
-        channel: ChannelName,
-        /// What happens to it.
-        action: ChannelAction,
-        /// What it must point to, or else nothing happens.
-        expected: Expected,
-    },
+    /// Another state of a release, or another target of a channel.
+    Edit(IndexEdit),
 }
 
 /// A release to publish.
@@ -147,25 +129,7 @@ impl Committer {
         let task = async move {
             match change {
                 StoreChange::Publish(release) => inner.publish(release).await,
-                StoreChange::SetState { id, state, note } => {
-                    let name = id.name.clone();
-                    let edit = IndexEdit::SetState { id, state, note };
-                    inner.edit(&name, edit).await
-                }
-                StoreChange::Channel {
-                    name,
-                    channel,
-                    action,
-                    expected,
-                } => {
-                    let edit = IndexEdit::Channel {
-                        name: name.clone(),
-                        channel,
-                        action,
-                        expected,
-                    };
-                    inner.edit(&name, edit).await
-                }
+                StoreChange::Edit(edit) => inner.edit(edit).await,
             }
         };
         let task = self
@@ -265,8 +229,8 @@ impl Inner {
 
     /// Changes a state or a channel: one write of the index, before which nothing has happened and
     /// after which all has.
-    #[instrument(skip_all, fields(component.name = %name))]
-    async fn edit(&self, name: &ComponentName, edit: IndexEdit) -> Result<Committed, CommitError> {
+    #[instrument(skip_all, fields(component.name = %edit.name()))]
+    async fn edit(&self, edit: IndexEdit) -> Result<Committed, CommitError> {
         let mut written = self.index.edit(edit.clone()).await;
         if let Err(WriteError::Refused(EditRefusal::UnknownVersion)) = written
             && let Some(id) = edit.needs()
@@ -277,8 +241,8 @@ impl Inner {
             written = self.index.edit(edit.clone()).await;
         }
         let written = written?;
-        tracing::info!(?edit, "changed {name}");
-        Ok(Committed::new(name, &written))
+        tracing::debug!(?edit, "changed {}", edit.name());
+        Ok(Committed::new(edit.name(), &written))
     }
 
     async fn list(&self, id: &ComponentId, details: VersionSummary) -> Result<Written, IndexError> {

@@ -21,18 +21,14 @@ use bytes::Bytes;
 use serde::Deserialize;
 use tokio::sync::oneshot;
 
+pub use self::edit::{ChannelAction, EditRefusal, Expected, IndexEdit};
 use self::log::Head;
 pub(crate) use self::{
     batch::{WriteError, Written},
-    change::{apply, facts, marks},
-    edit::IndexEdit,
+    change::{IndexChange, apply, facts, marks},
     log::{Log, Position},
     reader::{IndexReader, IndexReading},
     writer::IndexWriter,
-};
-pub use self::{
-    change::IndexChange,
-    edit::{ChannelAction, EditRefusal, Expected},
 };
 use crate::{
     catalog::Components,

@@ -53,7 +53,7 @@ pub use check::{CheckProgress, CheckReport, Problem, ProblemKind};
 pub use commit::{CommitError, Committed, Committer, PublishRelease, StoreChange};
 pub use digest::{Digest, DigestError, FileDigest};
 pub use failure::FailureKind;
-pub use index::{ChannelAction, EditRefusal, Expected, IndexChange, IndexError};
+pub use index::{ChannelAction, EditRefusal, Expected, IndexEdit, IndexError};
 pub use instrumented::StoreObserver;
 pub use key::{KeyError, MediaType, PACKAGE_JSON, is_private, media_type};
 pub use mirror::{CopyError, ReleaseCopy};

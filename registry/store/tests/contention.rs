@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 
 use ochre_model::{ComponentId, ReleaseState};
 use ochre_store::{
-    ComponentStore, StoreChange,
+    ComponentStore, IndexEdit, StoreChange,
     contract::{Subject, catalog, id, publish},
     faulty::{Fault, FaultyStore},
 };
@@ -31,11 +31,11 @@ async fn change_again_and_again(
     let mut attempts = Vec::new();
     for time in 0..times {
         let state = [ReleaseState::Deprecated, ReleaseState::Active][time % 2];
-        let change = StoreChange::SetState {
+        let change = StoreChange::Edit(IndexEdit::SetState {
             id: id.clone(),
             state,
             note: None,
-        };
+        });
         let before = requests.calls();
         let committed = store.committer().commit(change).await;
         assert!(committed.is_ok(), "{time}: {committed:?}");

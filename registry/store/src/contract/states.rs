@@ -6,7 +6,7 @@ use tokio::task::JoinSet;
 use super::{Subject, catalog, catalogs, id, publish};
 use crate::{
     CatalogSnapshot, ChannelAction, CommitError, Committed, ComponentStore, EditRefusal, Expected,
-    ReconcileScope, StoreChange, faulty::Fault,
+    IndexEdit, ReconcileScope, StoreChange, faulty::Fault,
 };
 
 /// More store calls than a change of the index makes.
@@ -246,11 +246,11 @@ async fn set_state(
     release: &str,
     state: ReleaseState,
 ) -> Result<Committed, CommitError> {
-    let change = StoreChange::SetState {
+    let change = StoreChange::Edit(IndexEdit::SetState {
         id: release.parse().expect("a release"),
         state,
         note: None,
-    };
+    });
     store.committer().commit(change).await
 }
 
@@ -268,12 +268,12 @@ async fn channel(
     action: ChannelAction,
     expected: Expected,
 ) -> Result<Committed, CommitError> {
-    let change = StoreChange::Channel {
+    let change = StoreChange::Edit(IndexEdit::Channel {
         name: "a".parse().expect("a name"),
         channel: "stable".parse().expect("a channel"),
         action,
         expected,
-    };
+    });
     store.committer().commit(change).await
 }
 

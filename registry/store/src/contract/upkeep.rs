@@ -4,8 +4,8 @@ use ochre_model::ReleaseState;
 
 use super::{Subject, assert_whole, catalog, id, publish, sample_files};
 use crate::{
-    Backup, CatalogSnapshot, ChannelAction, CheckReport, ComponentStore, Expected, ProblemKind,
-    RepairPlan, RestoreError, StoreChange,
+    Backup, CatalogSnapshot, ChannelAction, CheckReport, ComponentStore, Expected, IndexEdit,
+    ProblemKind, RepairPlan, RestoreError, StoreChange,
 };
 
 /// A store in order has no problems; its check reads everything and writes nothing.
@@ -169,17 +169,17 @@ async fn publish_three(subject: &Subject) {
 
 /// Yanks a version and makes a channel.
 async fn mark(store: &ComponentStore) {
-    let yank = StoreChange::SetState {
+    let yank = StoreChange::Edit(IndexEdit::SetState {
         id: id("a", "1.1.0"),
         state: ReleaseState::Yanked,
         note: None,
-    };
-    let point = StoreChange::Channel {
+    });
+    let point = StoreChange::Edit(IndexEdit::Channel {
         name: id("a", "1.0.0").name,
         channel: "stable".parse().expect("a channel"),
         action: ChannelAction::MoveTo(id("a", "1.0.0").version),
         expected: Expected::Anything,
-    };
+    });
     for change in [yank, point] {
         store.committer().commit(change).await.expect("changed");
     }

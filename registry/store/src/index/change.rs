@@ -14,7 +14,7 @@ use crate::catalog::{ComponentVersions, Components, VersionSummary};
 /// same past unite to the same one.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub enum IndexChange {
+pub(crate) enum IndexChange {
     /// A version is listed.
     Add {
         /// The release.
@@ -47,7 +47,7 @@ pub enum IndexChange {
 
 impl IndexChange {
     /// The component that it concerns.
-    pub fn name(&self) -> &ComponentName {
+    pub(crate) fn name(&self) -> &ComponentName {
         match self {
             Self::Add { id, .. } | Self::State { id, .. } => &id.name,
             Self::Channel { name, .. } => name,
@@ -165,6 +165,19 @@ pub(crate) fn marks(
         })
     });
     states.chain(moves)
+}
+
+#[cfg(test)]
+impl Components {
+    /// What changes, written as JSON, come to; each must be news.
+    pub(crate) fn of_changes(texts: &[&str]) -> Self {
+        let mut components = Self::default();
+        for text in texts {
+            let change = serde_json::from_str(text).unwrap();
+            assert!(apply(&mut components, &change), "{text}");
+        }
+        components
+    }
 }
 
 #[cfg(test)]

@@ -14,16 +14,25 @@ const CHANNELS_MAX: usize = 64;
 
 /// Something asked of the index. What it changes depends on the state that it meets.
 #[derive(Clone, Debug)]
-pub(crate) enum IndexEdit {
+pub enum IndexEdit {
+    /// Another state of a release.
     SetState {
+        /// The release.
         id: ComponentId,
+        /// Its state from now on.
         state: ReleaseState,
+        /// Why.
         note: Option<StateNote>,
     },
+    /// Another target of a channel.
     Channel {
+        /// The component.
         name: ComponentName,
+        /// The channel.
         channel: ChannelName,
+        /// What happens to it.
         action: ChannelAction,
+        /// What it must point to, or else nothing happens.
         expected: Expected,
     },
 }
@@ -91,6 +100,14 @@ pub(crate) enum Decision {
 // === impl IndexEdit ===
 
 impl IndexEdit {
+    /// The component that it is about.
+    pub(crate) fn name(&self) -> &ComponentName {
+        match self {
+            Self::SetState { id, .. } => &id.name,
+            Self::Channel { name, .. } => name,
+        }
+    }
+
     /// The version that must be listed first.
     pub(crate) fn needs(&self) -> Option<ComponentId> {
         match self {

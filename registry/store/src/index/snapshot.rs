@@ -168,24 +168,16 @@ impl<'a> ItemRef<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::index::apply;
 
     fn components() -> Components {
-        let mut components = Components::default();
-        for change in [
+        Components::of_changes(&[
             r#"{"add":{"id":"b@1.0.0","details":{"publishDate":5}}}"#,
             r#"{"add":{"id":"a@1.0.0","details":{"templateSize":7,"state":"experimental"}}}"#,
             r#"{"add":{"id":"a@1.10.0","details":{"publishDate":5,"templateSize":7}}}"#,
             r#"{"state":{"id":"a@1.0.0","status":{"state":"deprecated","note":"old","at":4}}}"#,
             r#"{"channel":{"name":"a","channel":"stable","version":"1.0.0","at":5}}"#,
             r#"{"channel":{"name":"a","channel":"next","at":6}}"#,
-        ] {
-            assert!(apply(
-                &mut components,
-                &serde_json::from_str(change).unwrap()
-            ));
-        }
-        components
+        ])
     }
 
     #[test]

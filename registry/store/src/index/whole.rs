@@ -90,7 +90,6 @@ pub(super) fn to_bytes(state: &IndexState) -> Result<Bytes, IndexError> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::index::apply;
 
     #[test]
     fn an_index_is_read_as_it_was_written_and_shares_what_is_known() {
@@ -123,17 +122,15 @@ mod tests {
 
     #[test]
     fn states_and_channels_are_kept_in_a_format_that_older_releases_refuse() {
-        let mut state = IndexState::default();
-        let changes = [
-            r#"{"add":{"id":"a@1.0.0","details":{}}}"#,
-            r#"{"state":{"id":"a@1.0.0","status":{"state":"deprecated","note":"old","at":4}}}"#,
-            r#"{"channel":{"name":"a","channel":"stable","version":"1.0.0","at":5}}"#,
-            r#"{"channel":{"name":"a","channel":"next","at":6}}"#,
-        ];
-        for change in changes {
-            let change = serde_json::from_str(change).unwrap();
-            assert!(apply(&mut state.components, &change));
-        }
+        let state = IndexState {
+            components: Components::of_changes(&[
+                r#"{"add":{"id":"a@1.0.0","details":{}}}"#,
+                r#"{"state":{"id":"a@1.0.0","status":{"state":"deprecated","note":"old","at":4}}}"#,
+                r#"{"channel":{"name":"a","channel":"stable","version":"1.0.0","at":5}}"#,
+                r#"{"channel":{"name":"a","channel":"next","at":6}}"#,
+            ]),
+            ..IndexState::default()
+        };
         let bytes = to_bytes(&state).unwrap();
         assert!(bytes.starts_with(br#"{"format":2,"#));
         let none = Components::default();

@@ -6,8 +6,8 @@ use bytes::Bytes;
 use object_store::{ObjectStore, ObjectStoreExt as _, path::Path};
 use ochre_model::{ComponentId, ReleaseState};
 use ochre_store::{
-    CatalogRevision, ChannelAction, CommitError, ComponentStore, Expected, PublishRelease,
-    ReconcileScope, StoreChange, contract,
+    CatalogRevision, ChannelAction, CommitError, ComponentStore, Expected, IndexEdit,
+    PublishRelease, ReconcileScope, StoreChange, contract,
 };
 use serde_json::{Value, json};
 
@@ -131,18 +131,20 @@ impl Actor {
 
 impl Edit {
     pub(crate) async fn make(self, store: &ComponentStore) -> Outcome {
-        let channel = |action| StoreChange::Channel {
-            name: id("0.0.0").name,
-            channel: CHANNEL.parse().unwrap(),
-            action,
-            expected: Expected::Anything,
+        let channel = |action| {
+            StoreChange::Edit(IndexEdit::Channel {
+                name: id("0.0.0").name,
+                channel: CHANNEL.parse().unwrap(),
+                action,
+                expected: Expected::Anything,
+            })
         };
         let change = match self {
-            Self::SetState(version, state) => StoreChange::SetState {
+            Self::SetState(version, state) => StoreChange::Edit(IndexEdit::SetState {
                 id: id(version),
                 state,
                 note: None,
-            },
+            }),
             Self::MoveTo(version) => channel(ChannelAction::MoveTo(id(version).version)),
             Self::RollBack => channel(ChannelAction::RollBack),
             Self::Remove => channel(ChannelAction::Remove),
