@@ -42,7 +42,8 @@ pub enum IndexEdit {
 pub enum ChannelAction {
     /// It points to this version, and comes to be if it is not there.
     MoveTo(Version),
-    /// It points to what it pointed to before; yanked versions are passed over.
+    /// It points to what it pointed to before; versions that are yanked or not listed are passed
+    /// over.
     RollBack,
     /// It is no more.
     Remove,
@@ -236,10 +237,39 @@ fn target(
         ChannelAction::RollBack => {
             let channel = channel.ok_or(EditRefusal::UnknownChannel)?;
             let mut earlier = channel.earlier.iter().map(|target| &target.version);
-            let back = earlier.find(|version| !yanked(version));
+            let back = earlier.find(|version| versions.contains(version) && !yanked(version));
             Ok(Some(Some(back.cloned().ok_or(EditRefusal::NoEarlier)?)))
         }
         ChannelAction::Remove if current.is_none() => Err(EditRefusal::UnknownChannel),
         ChannelAction::Remove => Ok(Some(None)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::index::apply;
+
+    #[test]
+    fn a_channel_goes_back_to_nothing_that_is_not_listed() {
+        let mut components = Components::of_changes(&[
+            r#"{"add":{"id":"a@1.0.0","details":{}}}"#,
+            r#"{"add":{"id":"a@3.0.0","details":{}}}"#,
+            r#"{"channel":{"name":"a","channel":"stable","version":"1.0.0","at":1}}"#,
+            r#"{"channel":{"name":"a","channel":"stable","version":"2.0.0","at":2}}"#,
+            r#"{"channel":{"name":"a","channel":"stable","version":"3.0.0","at":3}}"#,
+        ]);
+        let back = IndexEdit::Channel {
+            name: "a".parse().unwrap(),
+            channel: "stable".parse().unwrap(),
+            action: ChannelAction::RollBack,
+            expected: Expected::Anything,
+        };
+        let Decision::Change(change) = back.decide(&components, 4) else {
+            panic!("there is an earlier version");
+        };
+        assert!(apply(&mut components, &change));
+        let versions = components.get("a").unwrap();
+        assert_eq!(versions.resolve("stable").unwrap().as_str(), "1.0.0");
     }
 }
