@@ -30,17 +30,16 @@ pub use self::{
     daemon::{Daemon, DaemonParts},
     metrics::MirrorMetrics,
     monitor::{Monitor, MonitorError},
-    pace::Pace,
-    plan::{Item, Marks, Plan},
+    plan::{Item, Plan},
     progress::Outcome,
     prune::{PruneError, Pruned},
-    purge::{Message, Purge, PurgeError, SIGNATURE_HEADER, TIMESTAMP_HEADER, signature},
+    purge::{Purge, PurgeError},
     settings::{
         CopySettings, MetricsSettings, MirrorSettings, PurgeSettings, TargetKind, TargetSettings,
     },
     setup::{Setup, SetupError},
 };
-use self::{listing::Lister, progress::Progress};
+use self::{listing::Lister, pace::Pace, progress::Progress};
 
 /// Releases that wait to be listed in a replica.
 const UNLISTED_MAX: usize = 1024;

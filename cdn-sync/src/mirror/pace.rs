@@ -12,7 +12,7 @@ use tokio::time::{Instant, sleep_until};
 ///
 /// One piece passes at once however long it is; the next waits until it is paid for.
 #[derive(Debug)]
-pub struct Pace {
+pub(super) struct Pace {
     rate: Option<NonZeroU64>,
     free_at: Mutex<Instant>,
 }
@@ -21,7 +21,7 @@ pub struct Pace {
 
 impl Pace {
     /// `rate` in bytes a second; 0 means no bound.
-    pub fn new(rate: u64) -> Self {
+    pub(super) fn new(rate: u64) -> Self {
         Self {
             rate: NonZeroU64::new(rate),
             free_at: Mutex::new(Instant::now()),
@@ -29,7 +29,7 @@ impl Pace {
     }
 
     /// Waits until `bytes` may go.
-    pub async fn take(&self, bytes: u64) {
+    pub(super) async fn take(&self, bytes: u64) {
         let Some(rate) = self.rate else {
             return;
         };

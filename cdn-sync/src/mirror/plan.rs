@@ -7,7 +7,7 @@ use ochre_store::CatalogSnapshot;
 
 /// Marks releases of one catalog, a bit for each, whatever order they come in.
 #[derive(Debug)]
-pub struct Marks {
+pub(super) struct Marks {
     catalog: Arc<CatalogSnapshot>,
     /// Every component, ascending, with the number of its first release.
     components: Vec<(ComponentName, usize)>,
@@ -20,9 +20,9 @@ pub struct Marks {
 #[derive(Debug)]
 pub struct Plan {
     /// Releases that are there and need nothing.
-    pub done: Marks,
+    pub(super) done: Marks,
     /// Releases whose files are there, as far as a listing tells.
-    pub found: Marks,
+    pub(super) found: Marks,
 }
 
 /// A release to be copied.
@@ -38,7 +38,7 @@ pub struct Item {
 
 impl Marks {
     /// Nothing of `catalog` is marked.
-    pub fn of(catalog: Arc<CatalogSnapshot>) -> Self {
+    pub(super) fn of(catalog: Arc<CatalogSnapshot>) -> Self {
         let mut len = 0;
         let components = catalog.iter().map(|(name, component)| {
             let first = len;
@@ -56,7 +56,7 @@ impl Marks {
     }
 
     /// Marks a release; false when the catalog does not list it.
-    pub fn mark(&mut self, id: &ComponentId) -> bool {
+    pub(super) fn mark(&mut self, id: &ComponentId) -> bool {
         let Some(number) = self.number(id) else {
             return false;
         };
@@ -69,17 +69,17 @@ impl Marks {
     }
 
     /// Whether a release is marked.
-    pub fn is_marked(&self, id: &ComponentId) -> bool {
+    pub(super) fn is_marked(&self, id: &ComponentId) -> bool {
         self.number(id).is_some_and(|number| self.bit(number))
     }
 
     /// How many releases are not marked.
-    pub fn unmarked_count(&self) -> usize {
+    pub(super) fn unmarked_count(&self) -> usize {
         self.len - self.marked
     }
 
     /// Releases that are not marked, component by component.
-    pub fn unmarked(&self) -> impl Iterator<Item = ComponentId> {
+    pub(super) fn unmarked(&self) -> impl Iterator<Item = ComponentId> {
         let components = self.catalog.iter().zip(&self.components);
         components.flat_map(move |((name, component), (_, first))| {
             let versions = component.versions().iter().enumerate();

@@ -20,10 +20,10 @@ use super::{MirrorMetrics, PurgeSettings};
 use crate::telemetry::Chain;
 
 /// Header with the time of the message.
-pub const TIMESTAMP_HEADER: &str = "ochre-timestamp";
+const TIMESTAMP_HEADER: &str = "ochre-timestamp";
 
 /// Header with the signature.
-pub const SIGNATURE_HEADER: &str = "ochre-signature";
+const SIGNATURE_HEADER: &str = "ochre-signature";
 
 /// Longest pause between two attempts.
 const PAUSE_MAX: Duration = Duration::from_secs(30);
@@ -44,13 +44,13 @@ pub struct Purge {
 
 /// What the receiver gets.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Message {
+struct Message {
     /// Tells messages apart; the same for all attempts to deliver one.
-    pub id: String,
+    id: String,
     /// Whether every key has to be purged: more have changed than could be kept.
-    pub all: bool,
+    all: bool,
     /// Changed keys, as in `Surrogate-Key` and `Cache-Tag`: names, and `name@version`.
-    pub keys: Vec<String>,
+    keys: Vec<String>,
 }
 
 /// The webhook cannot be called.
@@ -247,7 +247,7 @@ impl Waiting {
 }
 
 /// The signature of a message: `v1=` and 64 hexadecimal digits.
-pub fn signature(key: &hmac::Key, timestamp: u64, body: &str) -> String {
+fn signature(key: &hmac::Key, timestamp: u64, body: &str) -> String {
     let tag = hmac::sign(key, format!("{timestamp}.{body}").as_bytes());
     format!("v1={}", hex::encode(tag))
 }
