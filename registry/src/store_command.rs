@@ -103,7 +103,7 @@ pub async fn run(settings: &Settings, command: StoreCommand) -> anyhow::Result<(
 async fn upgrade(store: &ComponentStore) -> anyhow::Result<()> {
     allow_writes(store).await?;
     if store.upgrade_index().await? {
-        store.committer().drain(SETTLE).await;
+        settle(store).await?;
         println!("the catalog is a log of changes from now on");
     } else {
         println!("the catalog is a log of changes already");
