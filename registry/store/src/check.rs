@@ -104,7 +104,7 @@ struct Look {
 
 impl ProblemKind {
     /// Whether [`ComponentStore::repair`] knows what to do about it.
-    pub fn is_repairable(self) -> bool {
+    pub(crate) fn is_repairable(self) -> bool {
         match self {
             Self::Manifest | Self::Unlisted | Self::FileMissing | Self::FileDiffers => true,
             Self::ObjectDamaged | Self::Lost | Self::Unreadable => false,

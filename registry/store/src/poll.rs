@@ -3,11 +3,11 @@
 
 mod list;
 
-use std::sync::Arc;
+use std::{collections::HashSet, sync::Arc};
 
 use futures::{FutureExt as _, StreamExt as _, future::BoxFuture, stream};
 use object_store::path::Path;
-use ochre_model::{Chain, ComponentId};
+use ochre_model::{Chain, ComponentId, ComponentName};
 use tracing::instrument;
 
 use self::list::ListReading;
@@ -282,7 +282,7 @@ impl Inner {
 
     /// Reserves the spelling of every name, where another has not been reserved before.
     pub(crate) async fn reserve_names(&self, ids: &[ComponentId]) {
-        let names = Self::distinct_names(ids);
+        let names: HashSet<&ComponentName> = ids.iter().map(|id| &id.name).collect();
         let reservations = names.into_iter().map(|name| {
             let reservation = async move {
                 if let Err(error) = self.reserve_name(name).await {
@@ -322,7 +322,7 @@ impl From<SwapError> for ReadError {
 fn unknown(list: &Listed) -> Vec<ComponentId> {
     let mut unknown = Vec::new();
     for (name, texts) in &list.surplus {
-        let Ok(name) = name.parse::<ochre_model::ComponentName>() else {
+        let Ok(name) = name.parse::<ComponentName>() else {
             continue;
         };
         let versions = texts.iter().filter_map(|text| text.parse().ok());

@@ -94,12 +94,7 @@ impl ComponentStore {
 
     async fn read_local_release(&self, id: &ComponentId) -> Result<ReleaseFiles, ReadError> {
         let release = self.inner.release(id).await?;
-        let manifest = PackageJson::parse_stored(release.package.as_bytes()).map_err(|error| {
-            ReadError::Malformed {
-                path: format!("{id}/{PACKAGE_JSON}"),
-                source: Arc::new(error),
-            }
-        })?;
+        let manifest = parse_package(id, release.package.as_bytes())?;
         let file = |path: &'static str| {
             let found = release.file(path);
             OptionFuture::from(found.map(|file| self.inner.verified(id, file)))
@@ -164,10 +159,7 @@ impl ComponentStore {
     pub async fn read_package_json(&self, id: &ComponentId) -> Result<PackageJson, ReadError> {
         let package = self.inner.read_package(id).await?;
         let package = package.ok_or_else(|| ReadError::NotFound(format!("{id}/{PACKAGE_JSON}")))?;
-        PackageJson::parse_stored(&package).map_err(|error| ReadError::Malformed {
-            path: format!("{id}/{PACKAGE_JSON}"),
-            source: Arc::new(error),
-        })
+        parse_package(id, &package)
     }
 
     /// Lists every file of a release with its digest, `package.json` last.
@@ -289,7 +281,7 @@ impl Inner {
         let stored = archive.files.iter().find(|(path, _)| *path == file.path);
         let bytes = stored.map(|(_, bytes)| bytes.clone()).ok_or_else(lost)?;
         let labels = StoreKey::File(id, &file.path).labels();
-        match self.objects.overwrite(&path, &bytes, labels.clone()).await {
+        match self.objects.overwrite(&path, &bytes, labels).await {
             Ok(()) => tracing::info!(store.path = %path, "repaired a file from its release object"),
             Err(error) => {
                 tracing::warn!(store.path = %path, error = %error, "could not repair a file");
@@ -317,6 +309,14 @@ impl From<IndexError> for ReadError {
     fn from(error: IndexError) -> Self {
         Self::Unavailable(Arc::new(error))
     }
+}
+
+/// Understands `package.json` of a release.
+fn parse_package(id: &ComponentId, package: &[u8]) -> Result<PackageJson, ReadError> {
+    PackageJson::parse_stored(package).map_err(|error| ReadError::Malformed {
+        path: format!("{id}/{PACKAGE_JSON}"),
+        source: Arc::new(error),
+    })
 }
 
 fn malformed(id: &ComponentId, error: FormatError) -> ReadError {

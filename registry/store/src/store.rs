@@ -1,7 +1,6 @@
 //! The store of published components: one cheap handle for everything that touches it.
 
 use std::{
-    collections::HashSet,
     fmt,
     sync::{
         Arc,
@@ -259,10 +258,5 @@ impl Inner {
     /// Whether something is owed that can be written now; asked once for each debt.
     pub(crate) fn settles_owed(&self) -> bool {
         !self.objects.is_held() && self.owed.swap(false, Ordering::SeqCst)
-    }
-
-    /// Releases named by `ids`, without repeats.
-    pub(crate) fn distinct_names(ids: &[ComponentId]) -> HashSet<&ochre_model::ComponentName> {
-        ids.iter().map(|id| &id.name).collect()
     }
 }
