@@ -15,7 +15,7 @@ for program in ceph ceph-mon ceph-mgr ceph-osd radosgw radosgw-admin monmaptool 
     }
 done
 
-folder=$(mktemp -d -t ochre-ceph.XXXXXX)
+folder=$(mktemp -d)
 configuration=$folder/ceph.conf
 declare -A daemons=()
 

@@ -17,7 +17,6 @@ use tokio::{
     },
     sync::watch,
     task::JoinHandle,
-    time::sleep,
 };
 
 use crate::{TestStore, free_port};
@@ -48,6 +47,19 @@ pub enum Fault {
         /// Body, as XML.
         body: &'static str,
     },
+}
+
+impl Fault {
+    /// S3's answer to credentials that may not do what is asked.
+    pub const DENIED: Self = Self::Answer {
+        status: 403,
+        body: "<Error><Code>AccessDenied</Code><Message>Access Denied</Message></Error>",
+    };
+    /// S3's answer to who asks too often.
+    pub const SLOW_DOWN: Self = Self::Answer {
+        status: 503,
+        body: "<Error><Code>SlowDown</Code><Message>Please reduce your request rate.</Message></Error>",
+    };
 }
 
 /// A proxy before one server. It ends when it is dropped.
@@ -185,17 +197,16 @@ async fn pump(
             asked.store(true, Ordering::Relaxed);
         }
         let now = fault.borrow_and_update().clone();
-        match now {
-            Fault::Latency(time) if !is_request && asked.swap(false, Ordering::Relaxed) => {
-                // An end of the fault ends the wait.
-                let _ = tokio::time::timeout(time, fault.changed()).await;
-            }
+        let held = match now {
+            Fault::Latency(time) if !is_request && asked.swap(false, Ordering::Relaxed) => time,
             Fault::Bandwidth(rate) => {
                 let bytes = u32::try_from(length).unwrap_or(u32::MAX);
-                sleep(Duration::from_secs_f64(f64::from(bytes) / f64::from(rate))).await;
+                Duration::from_secs_f64(f64::from(bytes) / f64::from(rate))
             }
-            _ => {}
-        }
+            _ => Duration::ZERO,
+        };
+        // An end of the fault ends the wait.
+        let _ = tokio::time::timeout(held, fault.changed()).await;
         if fault
             .wait_for(|fault| *fault != Fault::Blackhole)
             .await

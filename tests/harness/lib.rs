@@ -58,4 +58,4 @@ pub use s3::S3Server;
 pub use step_proxy::{Step, StepProxy};
 pub use tar::EntryType;
 pub use tools::{Tools, tests_folder};
-pub use wait::{eventually, within};
+pub use wait::{eventually, pass, within};

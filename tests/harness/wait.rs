@@ -5,7 +5,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use tokio::time::{MissedTickBehavior, interval};
+use tokio::time::{Instant as Moment, MissedTickBehavior, interval, interval_at};
 
 /// How long a test waits between two looks at a state.
 const LOOK_EVERY: Duration = Duration::from_millis(20);
@@ -27,6 +27,13 @@ where
         }
         assert!(start.elapsed() < bound, "waited {bound:?} for {what}");
     }
+}
+
+/// Lets `time` pass, where time itself is the input: the pace of a load, the length of a fault.
+///
+/// A test that waits for a state takes [`eventually`].
+pub async fn pass(time: Duration) {
+    interval_at(Moment::now() + time, time).tick().await;
 }
 
 /// Awaits `future`, and fails the test when it takes longer than `bound`.

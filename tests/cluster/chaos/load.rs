@@ -9,7 +9,7 @@ use std::{
 };
 
 use futures::future::join_all;
-use ochre_tests::{Action, Answer, Asked, LoadBalancer, Outcome, TestPackage, http_client};
+use ochre_tests::{Action, Answer, Asked, LoadBalancer, Outcome, TestPackage, http_client, pass};
 use rand::RngExt as _;
 use reqwest::{Client, RequestBuilder};
 use tokio::task::JoinSet;
@@ -278,7 +278,7 @@ impl Shared {
 
     async fn rest(&self, (least, most): (u64, u64)) {
         let rest = Duration::from_millis(rand::rng().random_range(least..most));
-        tokio::time::sleep(rest).await;
+        pass(rest).await;
     }
 }
 

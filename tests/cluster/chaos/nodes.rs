@@ -4,7 +4,7 @@ use std::{path::PathBuf, time::Duration};
 
 use ochre_tests::{
     Answer, Event, Fault, FaultProxy, LoadBalancer, RedisServer, Surroundings, TestRegistry,
-    TestStore, eventually, http_client,
+    TestStore, eventually, http_client, pass,
 };
 use rand::RngExt as _;
 use tokio::sync::Mutex;
@@ -148,12 +148,12 @@ impl Cluster {
         match kind {
             0 => {
                 redis.kill();
-                tokio::time::sleep(time).await;
+                pass(time).await;
                 redis.restart().await;
             }
             1 => {
                 redis.pause();
-                tokio::time::sleep(time).await;
+                pass(time).await;
                 redis.resume();
             }
             _ => drop(redis.command(&[b"FLUSHALL"]).await),
@@ -168,7 +168,7 @@ impl Cluster {
         if let Some(mut process) = running.take() {
             process.process.kill();
         }
-        tokio::time::sleep(down).await;
+        pass(down).await;
         let mut started = node.plan.spawn(node.port);
         started.ready().await;
         *running = Some(started);
@@ -181,7 +181,7 @@ impl Cluster {
         self.recorder.happened(at, Event::Paused);
         if let Some(node) = &*running {
             node.process.signal("-STOP");
-            tokio::time::sleep(time).await;
+            pass(time).await;
             node.process.signal("-CONT");
         }
         self.recorder.happened(at, Event::Resumed);
@@ -192,7 +192,7 @@ impl Cluster {
         if let Some(proxy) = &self.nodes[at].plan.proxy {
             self.recorder.happened(at, Event::StoreBroken);
             proxy.set(fault);
-            tokio::time::sleep(time).await;
+            pass(time).await;
             proxy.set(Fault::None);
             self.recorder.happened(at, Event::StoreMended);
         }

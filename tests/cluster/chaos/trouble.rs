@@ -6,7 +6,7 @@ use std::{
 };
 
 use futures::future::{join, join_all};
-use ochre_tests::Fault;
+use ochre_tests::{Fault, pass};
 use rand::{RngExt as _, SeedableRng as _, rngs::StdRng};
 
 use super::{NODES, nodes::Cluster};
@@ -14,23 +14,13 @@ use super::{NODES, nodes::Cluster};
 /// Time after which another node is left alone.
 const PHASE: Duration = Duration::from_secs(8);
 
-const SLOW_DOWN: Fault = Fault::Answer {
-    status: 503,
-    body: "<Error><Code>SlowDown</Code></Error>",
-};
-
-const DENIED: Fault = Fault::Answer {
-    status: 403,
-    body: "<Error><Code>AccessDenied</Code></Error>",
-};
-
 /// Takes Redis away now and then; gives how often.
 async fn trouble_redis(cluster: Arc<Cluster>, mut rng: StdRng, time: Duration) -> usize {
     let begun = Instant::now();
     let mut count = 0;
     while cluster.has_redis() && begun.elapsed() < time {
         let rest = Duration::from_millis(rng.random_range(300..2500));
-        tokio::time::sleep(rest).await;
+        pass(rest).await;
         let away = Duration::from_millis(rng.random_range(200..2500));
         cluster.trouble_redis(rng.random_range(0..3), away).await;
         count += 1;
@@ -143,8 +133,8 @@ impl Troubles {
             2 => Fault::Blackhole,
             3 => Fault::Reset,
             4 => Fault::Refuse,
-            5 => SLOW_DOWN,
-            _ => DENIED,
+            5 => Fault::SLOW_DOWN,
+            _ => Fault::DENIED,
         }
     }
 
@@ -154,6 +144,6 @@ impl Troubles {
 
     async fn rest(&mut self, (least, most): (u64, u64)) {
         let rest = Duration::from_millis(self.rng.random_range(least..most));
-        tokio::time::sleep(rest).await;
+        pass(rest).await;
     }
 }
