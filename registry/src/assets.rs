@@ -165,10 +165,8 @@ impl Assets {
         let found = self.find(id, path, encoding);
         let found = tokio::time::timeout(self.deadline, found).await;
         let found = found.unwrap_or_else(|late| Err(AssetError::Unavailable(Box::new(late))));
-        match &found {
-            Ok(_) => self.outage.succeeded(),
-            Err(AssetError::Unavailable(cause)) => self.outage.failed(&**cause),
-            Err(AssetError::NotFound | AssetError::Integrity(_)) => {}
+        if let Err(AssetError::Unavailable(cause)) = &found {
+            self.outage.failed(&**cause);
         }
         found
     }
@@ -248,6 +246,8 @@ impl Assets {
             ReadError::Integrity(_) => AssetError::Integrity(error),
             error => AssetError::Unavailable(Box::new(error)),
         })?;
+        // Only what the store gave says that it gives again: not what was in memory.
+        self.outage.succeeded();
         let asset = Asset::new(&key.path, body);
         self.keep(key, &asset).await;
         Ok(asset)
@@ -330,4 +330,51 @@ fn is_compressible(path: &str) -> bool {
     ]
     .iter()
     .any(|other| other.eq_ignore_ascii_case(suffix))
+}
+
+#[cfg(test)]
+mod tests {
+    use ochre_cdn_sync::{Feed, Watch, WatchSettings};
+    use ochre_model::SystemClock;
+    use ochre_store::{Backend, CatalogSnapshot, StoreSettings, VersionSummary};
+
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_file_in_memory_does_not_end_an_outage_of_the_store() {
+        let memory = StoreSettings {
+            backend: Backend::Memory,
+            ..StoreSettings::default()
+        };
+        let store = ComponentStore::open(&memory, Arc::new(SystemClock), None).unwrap();
+        let id = ComponentId {
+            name: "card".parse().unwrap(),
+            version: "1.0.0".parse().unwrap(),
+        };
+        let listed = CatalogSnapshot::default().with_version(&id, &VersionSummary::default());
+        let catalog = Arc::new(Catalog::new(listed));
+        let settings = WatchSettings::default();
+        let watch = Watch::new(store.clone(), Arc::clone(&catalog), Feed::new(), &settings);
+        let lookup = Lookup::new(store.clone(), watch, &settings);
+        let outage = Arc::new(Outage::new("it"));
+        let told = (
+            Arc::new(Metrics::new("0.0.0").unwrap()),
+            Arc::clone(&outage),
+        );
+        let limits = (1024, Duration::from_secs(1));
+        let assets = Assets::new((store, catalog, lookup), limits, told);
+        let key = AssetKey {
+            id: id.clone(),
+            path: "public/a.png".into(),
+            encoding: Encoding::Identity,
+        };
+        let asset = Asset::new(&key.path, Bytes::from_static(b"a"));
+        assets.keep(key, &asset).await;
+
+        outage.failed(&std::io::Error::other("broken"));
+        tokio::time::advance(Duration::from_mins(1)).await;
+        let found = assets.get(&id, "public/a.png", Encoding::Identity).await;
+        assert!(found.is_ok());
+        assert_eq!(outage.failures(), 1);
+    }
 }

@@ -238,7 +238,9 @@ impl Shared {
         let loaded = self.read(id).await.map_err(Arc::new);
         match &loaded {
             Ok(release) => {
-                self.outage.succeeded();
+                if id != self.own.id() {
+                    self.outage.succeeded();
+                }
                 self.cache.insert(id.clone(), Arc::clone(release)).await;
             }
             Err(error) if matches!(**error, ReadError::Unavailable(_)) => {

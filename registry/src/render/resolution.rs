@@ -64,12 +64,9 @@ impl Renderer {
             };
             let looked_up = timeout(self.options.store_deadline, self.lookup.find(&id)).await;
             match looked_up {
-                Ok(Ok(found)) => {
-                    self.releases.outage().succeeded();
-                    if found {
-                        return Ok(Listed { id, status: None });
-                    }
-                }
+                // Whether the store gives it is told by whoever loads it.
+                Ok(Ok(true)) => return Ok(Listed { id, status: None }),
+                Ok(Ok(false)) => self.releases.outage().succeeded(),
                 Ok(Err(LookupError::Busy)) => return Err(RenderFailure::store_unavailable()),
                 Ok(Err(error)) => {
                     self.releases.outage().failed(&error);
