@@ -65,6 +65,7 @@ macro_rules! store_contract {
             catalogs::a_listed_version_without_files_is_passed_over,
             catalogs::a_damaged_list_keeps_the_catalog_and_is_rebuilt,
             catalogs::a_list_that_lost_a_version_gets_it_back,
+            catalogs::an_index_that_went_back_is_told,
             catalogs::everything_in_the_store_is_found_without_manifests,
             mirroring::a_copied_release_is_whole_and_then_listed,
             mirroring::a_copy_never_replaces_other_content,

@@ -82,12 +82,17 @@ impl ComponentStore {
     ) -> Result<CatalogRead, ReadError> {
         let inner = &self.inner;
         let first = seen.is_none();
-        let revision = seen.cloned().unwrap_or_default();
+        let mut revision = seen.cloned().unwrap_or_default();
+        // What this process wrote since is news: an index that is still as it was has gone back.
+        let written = inner.index_reader.latest().generation;
+        let is_current = written <= revision.generation;
+        revision.generation = revision.generation.max(written);
         // The list before the index. A publish writes them the other way round, so that a list
         // which lost a version again (another registry overwrote it) is never compared with an
         // index that did not hold it yet.
         let list = inner.look_at_list(&revision).await?;
-        let index = inner.index_reader.read(revision.index.as_ref()).await;
+        let known = revision.index.as_ref().filter(|_| is_current);
+        let index = inner.index_reader.read(known).await;
         let mut poll = Poll {
             components: revision.components.clone(),
             revision,

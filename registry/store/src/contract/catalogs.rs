@@ -153,6 +153,41 @@ pub async fn a_list_that_lost_a_version_gets_it_back(subject: &Subject) {
     assert!(list["lastEdit"].as_u64().expect("a number") > 99);
 }
 
+/// An index that is put back to what was polled last, behind a write of this process.
+pub async fn an_index_that_went_back_is_told(subject: &Subject) {
+    let store = subject.store();
+    publish(&store, &id("a", "1.0.0"), "x")
+        .await
+        .expect("published");
+    let polled = catalog(&store).await;
+    let mut old = Vec::new();
+    for key in subject.list().await {
+        if let Some((_, key)) = key.split_once(".ochre/")
+            && key.starts_with("index")
+        {
+            let bytes = subject.get_own(key).await.expect("it is there");
+            old.push((key.to_owned(), bytes));
+        }
+    }
+    publish(&store, &id("b", "1.0.0"), "x")
+        .await
+        .expect("published");
+    subject.delete_own("index").await;
+    for (key, bytes) in old {
+        subject.put_own(&key, bytes).await;
+    }
+    let seen = Some(polled.revision());
+    let read = store.read_catalog(seen).await.expect("read");
+    assert!(
+        matches!(read.alerts[..], [CatalogAlert::WentBack { seen, found }] if seen > found),
+        "{:?}",
+        read.alerts
+    );
+    let told = read.snapshot.expect("a snapshot");
+    let again = store.read_catalog(Some(told.revision())).await;
+    assert_eq!(again.expect("read").alerts, [], "it is told once");
+}
+
 /// A new process finds every release in the store, with or without manifests.
 pub async fn everything_in_the_store_is_found_without_manifests(subject: &Subject) {
     publish(&subject.store(), &id("ours", "1.0.0"), "x")

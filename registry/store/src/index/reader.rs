@@ -98,7 +98,7 @@ impl IndexReader {
     }
 
     /// What was read or written last.
-    pub(super) fn latest(&self) -> Arc<IndexState> {
+    pub(crate) fn latest(&self) -> Arc<IndexState> {
         let latest = self.latest.lock();
         Arc::clone(&latest.unwrap_or_else(PoisonError::into_inner))
     }
