@@ -1,10 +1,10 @@
 //! Named channels: a word that stands where a version could.
 
-use std::{fmt, str::FromStr, sync::Arc};
+use std::{str::FromStr, sync::Arc};
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Range, Version};
+use crate::{Range, Version, text::checked_text};
 
 /// Longest accepted name, in bytes.
 const NAME_MAX: usize = 32;
@@ -28,12 +28,7 @@ pub struct ChannelError;
 
 // === impl ChannelName ===
 
-impl ChannelName {
-    /// The name as text.
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-}
+checked_text!(ChannelName, ChannelError);
 
 impl FromStr for ChannelName {
     type Err = ChannelError;
@@ -52,32 +47,6 @@ impl FromStr for ChannelName {
         } else {
             Err(ChannelError)
         }
-    }
-}
-
-impl TryFrom<String> for ChannelName {
-    type Error = ChannelError;
-
-    fn try_from(text: String) -> Result<Self, ChannelError> {
-        text.parse()
-    }
-}
-
-impl From<ChannelName> for String {
-    fn from(name: ChannelName) -> Self {
-        name.0.as_ref().to_owned()
-    }
-}
-
-impl fmt::Display for ChannelName {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(&self.0)
-    }
-}
-
-impl std::borrow::Borrow<str> for ChannelName {
-    fn borrow(&self) -> &str {
-        &self.0
     }
 }
 

@@ -4,7 +4,7 @@ use std::{fmt, str::FromStr, sync::Arc};
 
 use serde::{Deserialize, Serialize};
 
-use crate::Version;
+use crate::{Version, text::checked_text};
 
 /// Longest accepted name, in bytes.
 const NAME_MAX: usize = 255;
@@ -38,12 +38,7 @@ pub struct IdError;
 
 // === impl ComponentName ===
 
-impl ComponentName {
-    /// The name as text.
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-}
+checked_text!(ComponentName, NameError);
 
 impl FromStr for ComponentName {
     type Err = NameError;
@@ -57,32 +52,6 @@ impl FromStr for ComponentName {
         } else {
             Err(NameError)
         }
-    }
-}
-
-impl TryFrom<String> for ComponentName {
-    type Error = NameError;
-
-    fn try_from(text: String) -> Result<Self, NameError> {
-        text.parse()
-    }
-}
-
-impl From<ComponentName> for String {
-    fn from(name: ComponentName) -> Self {
-        name.0.as_ref().to_owned()
-    }
-}
-
-impl fmt::Display for ComponentName {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(&self.0)
-    }
-}
-
-impl std::borrow::Borrow<str> for ComponentName {
-    fn borrow(&self) -> &str {
-        &self.0
     }
 }
 

@@ -15,6 +15,7 @@ mod parameter;
 mod query;
 mod range;
 mod state;
+mod text;
 mod version;
 mod wire;
 

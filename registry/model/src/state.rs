@@ -4,6 +4,8 @@ use std::{fmt, str::FromStr, sync::Arc};
 
 use serde::{Deserialize, Serialize};
 
+use crate::text::checked_text;
+
 /// Longest accepted note, in bytes.
 const NOTE_MAX: usize = 512;
 
@@ -85,12 +87,7 @@ impl fmt::Display for ReleaseState {
 
 // === impl StateNote ===
 
-impl StateNote {
-    /// The note as text.
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-}
+checked_text!(StateNote, NoteError);
 
 impl FromStr for StateNote {
     type Err = NoteError;
@@ -101,26 +98,6 @@ impl FromStr for StateNote {
             return Err(NoteError);
         }
         Ok(Self(Arc::from(text)))
-    }
-}
-
-impl TryFrom<String> for StateNote {
-    type Error = NoteError;
-
-    fn try_from(text: String) -> Result<Self, NoteError> {
-        text.parse()
-    }
-}
-
-impl From<StateNote> for String {
-    fn from(note: StateNote) -> Self {
-        note.0.as_ref().to_owned()
-    }
-}
-
-impl fmt::Display for StateNote {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(&self.0)
     }
 }
 
