@@ -5,7 +5,7 @@
 use std::fmt::Write;
 
 use ochre_engine::driver::Cookie;
-use ochre_model::encode_uri_component;
+use ochre_model::{encode_uri_component, json::is_truthy};
 use serde_json::{Map, Value};
 use time::{
     Duration, OffsetDateTime, format_description::well_known::Iso8601, macros::format_description,
@@ -116,16 +116,6 @@ fn flags(header: &mut String, options: &Map<String, Value>) -> Result<(), String
         let _infallible = write!(header, "; {name}={value}");
     }
     Ok(())
-}
-
-fn is_truthy(value: &Value) -> bool {
-    match value {
-        Value::Null => false,
-        Value::Bool(value) => *value,
-        Value::Number(number) => number.as_f64() != Some(0.0),
-        Value::String(text) => !text.is_empty(),
-        Value::Array(_) | Value::Object(_) => true,
-    }
 }
 
 fn is_token(name: &str) -> bool {

@@ -46,6 +46,17 @@ impl Formatter for JsFormatter {
     }
 }
 
+/// As JavaScript's `Boolean(value)`.
+pub fn is_truthy(value: &Value) -> bool {
+    match value {
+        Value::Null => false,
+        Value::Bool(value) => *value,
+        Value::Number(number) => number.as_f64() != Some(0.0),
+        Value::String(text) => !text.is_empty(),
+        Value::Array(_) | Value::Object(_) => true,
+    }
+}
+
 /// Writes compact JSON as `JSON.stringify` would; NaN and infinities become `null`.
 ///
 /// Members keep the order of `value`; see [`order_keys`].
@@ -122,6 +133,19 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+
+    #[test]
+    fn values_are_as_true_as_in_javascript() {
+        for falsy in ["null", "false", "0", "0.0", "-0.0", "\"\""] {
+            assert!(!is_truthy(&serde_json::from_str(falsy).unwrap()), "{falsy}");
+        }
+        for truthy in ["true", "1", "-1", "0.1", "\"0\"", "[]", "{}"] {
+            assert!(
+                is_truthy(&serde_json::from_str(truthy).unwrap()),
+                "{truthy}"
+            );
+        }
+    }
 
     #[test]
     fn numbers_are_printed_as_javascript_prints_them() {

@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use actix_web::{HttpRequest, HttpResponse, http::StatusCode, web};
 use bytes::Bytes;
 use futures::{StreamExt, stream};
-use ochre_model::{Clock, Parameters};
+use ochre_model::{Clock, Parameters, json::is_truthy};
 use serde_json::{Map, Value, json};
 use tokio::time::Instant;
 
@@ -325,10 +325,6 @@ fn entry(mut component: Value) -> Entry {
             .map(String::from),
         parameters,
     }
-}
-
-fn is_truthy(value: &Value) -> bool {
-    !matches!(value, Value::Null | Value::Bool(false)) && value != "" && value != &json!(0)
 }
 
 #[cfg(test)]

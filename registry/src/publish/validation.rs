@@ -2,7 +2,7 @@
 //!
 //! Source: `packages/oc/src/registry/routes/validate.ts`.
 
-use ochre_model::{PackageJson, Version};
+use ochre_model::{PackageJson, Version, json::is_truthy};
 use serde_json::Value;
 
 use super::{PublishFailure, rules};
@@ -57,17 +57,6 @@ pub(super) fn check(
     match &manifest.oc().files.template.min_oc_version {
         Some(minimum) => rules::check_oc_version(minimum, oc_version),
         None => Ok(()),
-    }
-}
-
-/// As JavaScript's `Boolean(value)`.
-fn is_truthy(value: &Value) -> bool {
-    match value {
-        Value::Null => false,
-        Value::Bool(value) => *value,
-        Value::Number(number) => number.as_f64() != Some(0.0),
-        Value::String(text) => !text.is_empty(),
-        Value::Array(_) | Value::Object(_) => true,
     }
 }
 

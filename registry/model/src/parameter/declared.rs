@@ -7,6 +7,7 @@ use indexmap::IndexMap;
 use serde_json::{Map, Value};
 
 use super::{ParameterValue, Parameters, coerce};
+use crate::json::is_truthy;
 
 /// Dropped unless a component declares it.
 const ACCEPT_LANGUAGE: &str = "__ocAcceptLanguage";
@@ -148,17 +149,6 @@ impl Parameters {
         } else {
             Err(ParametersError(problems.join("; ")))
         }
-    }
-}
-
-/// `Boolean(value)` of JavaScript.
-fn is_truthy(value: &Value) -> bool {
-    match value {
-        Value::Null => false,
-        Value::Bool(boolean) => *boolean,
-        Value::Number(number) => number.as_f64().is_some_and(|number| number != 0.0),
-        Value::String(text) => !text.is_empty(),
-        Value::Array(_) | Value::Object(_) => true,
     }
 }
 
