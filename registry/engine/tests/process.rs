@@ -6,9 +6,9 @@ use std::{sync::Arc, time::Duration};
 use ochre_engine::{
     contract::{
         crowd,
-        fixture::{RecordingHost, call, context, model, model_of, providing},
+        fixture::{RecordingHost, model, model_of, providing, with_slice},
     },
-    driver::{Call, Driver, EngineError, Entry, Failure, Limits},
+    driver::{Call, Driver, EngineError, Failure},
     pool::{PoolError, WorkerExecutable},
     quickjs::{ProcessSettings, QuickJsProcessDriver, QuickJsSettings},
 };
@@ -34,17 +34,6 @@ fn settings(workers: usize) -> ProcessSettings {
 /// Keeps a native loop of QuickJS busy that nothing can interrupt, for some seconds.
 const STUCK: &str = "() => { 'x'.repeat(2e5).indexOf('x'.repeat(1e5) + 'y'); }";
 
-fn short(cpu_slice: Duration) -> Call {
-    Call {
-        limits: Limits {
-            deadline: Duration::from_secs(20),
-            cpu_slice,
-            ..Limits::default()
-        },
-        ..call(Entry::Data, &context(&json!({})))
-    }
-}
-
 async fn one_worker(queue: usize, memory_bytes: usize) -> Arc<QuickJsProcessDriver> {
     let mut settings = settings(1);
     settings.engine.queue = queue;
@@ -57,15 +46,15 @@ async fn script_that_cannot_be_stopped_is_killed_with_its_worker() {
     let driver = one_worker(16, usize::MAX).await;
     let tested: Arc<dyn Driver> = Arc::clone(&driver) as _;
     let patient = providing("(c, callback) => setTimeout(() => callback(null, { n: 1 }), 1500)");
-    let mut waiting = Box::pin(tested.call(&patient, short(Duration::from_secs(5))));
+    let mut waiting = Box::pin(tested.call(&patient, with_slice(Duration::from_secs(5))));
     assert!(futures::poll!(&mut waiting).is_pending());
     let program = providing(STUCK);
 
     let slice = Duration::from_millis(100);
-    let stuck = tested.call(&program, short(slice)).await.unwrap();
+    let stuck = tested.call(&program, with_slice(slice)).await.unwrap();
 
     assert_eq!(stuck.result, Err(Failure::Timeout(slice)));
-    let again = tested.call(&program, short(slice)).await;
+    let again = tested.call(&program, with_slice(slice)).await;
     assert!(matches!(again, Err(EngineError::Suspended(_))), "{again:?}");
     assert_eq!(driver.health().restarts, 1);
     // It had asked for nothing, so that it was begun again in the next worker.
@@ -79,7 +68,7 @@ async fn call_that_was_seen_outside_is_not_begun_again() {
     let host = Arc::new(RecordingHost::default());
     let call = Call {
         host: Arc::clone(&host) as _,
-        ..short(Duration::from_secs(5))
+        ..with_slice(Duration::from_secs(5))
     };
     let mut waiting = Box::pin(driver.call(&acting, call));
     while host.fetched.lock().unwrap().is_empty() {
@@ -89,7 +78,7 @@ async fn call_that_was_seen_outside_is_not_begun_again() {
 
     let stuck = providing(STUCK);
     driver
-        .call(&stuck, short(Duration::from_millis(100)))
+        .call(&stuck, with_slice(Duration::from_millis(100)))
         .await
         .unwrap();
 
@@ -108,7 +97,7 @@ async fn worker_that_holds_too_much_memory_is_killed() {
            setTimeout(more, 0);
          }; more(); }",
     );
-    let mut call = short(Duration::from_secs(5));
+    let mut call = with_slice(Duration::from_secs(5));
     call.limits.memory_bytes = 1 << 30;
 
     let outcome = driver.call(&hoarder, call).await;
@@ -140,7 +129,7 @@ async fn callers_that_go_away_do_not_keep_their_places() {
     let driver = one_worker(8, usize::MAX).await;
     let silent = providing("() => {}");
     let mut gone: Vec<_> = (0..8)
-        .map(|_| Box::pin(driver.call(&silent, short(Duration::from_secs(5)))))
+        .map(|_| Box::pin(driver.call(&silent, with_slice(Duration::from_secs(5)))))
         .collect();
     for call in &mut gone {
         assert!(futures::poll!(call).is_pending());

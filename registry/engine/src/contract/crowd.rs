@@ -4,24 +4,13 @@ use std::time::Duration;
 
 use serde_json::json;
 
-use super::fixture::{Tested, call, context, model, providing};
-use crate::driver::{Call, EngineError, Entry, Limits};
-
-fn blocking(cpu_slice: Duration) -> Call {
-    Call {
-        limits: Limits {
-            deadline: Duration::from_secs(20),
-            cpu_slice,
-            ..Limits::default()
-        },
-        ..call(Entry::Data, &context(&json!({})))
-    }
-}
+use super::fixture::{Tested, model, providing, with_slice};
+use crate::driver::EngineError;
 
 /// `driver` has one worker, and a queue of two.
 pub async fn full_queue_refuses_at_once(driver: Tested) {
     let busy = providing("(c, callback) => { while (true) {} }");
-    let calls = (0..8).map(|_| driver.call(&busy, blocking(Duration::from_millis(400))));
+    let calls = (0..8).map(|_| driver.call(&busy, with_slice(Duration::from_millis(400))));
     let outcomes = futures::future::join_all(calls).await;
     let refused = outcomes
         .iter()
@@ -36,7 +25,7 @@ pub async fn callers_of_a_blocking_program_do_not_hold_up_others(driver: Tested)
     model(&driver, &well).await;
     let busy = providing("() => { while (true) {} }");
     let mut calls: Vec<_> = (0..32)
-        .map(|_| Box::pin(driver.call(&busy, blocking(Duration::from_secs(2)))))
+        .map(|_| Box::pin(driver.call(&busy, with_slice(Duration::from_secs(2)))))
         .collect();
     for call in &mut calls {
         assert!(futures::poll!(call).is_pending());

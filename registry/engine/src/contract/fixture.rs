@@ -165,6 +165,18 @@ pub fn call(entry: Entry, input: &Value) -> Call {
     }
 }
 
+/// A call of the provider that has time, but may not run for longer than `cpu_slice` at once.
+pub fn with_slice(cpu_slice: Duration) -> Call {
+    Call {
+        limits: Limits {
+            deadline: Duration::from_secs(20),
+            cpu_slice,
+            ..Limits::default()
+        },
+        ..call(Entry::Data, &context(&json!({})))
+    }
+}
+
 /// Executes a call.
 pub async fn execute(driver: &Tested, program: &Arc<Program>, call: Call) -> Outcome {
     driver.call(program, call).await.unwrap()
