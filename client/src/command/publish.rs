@@ -14,25 +14,17 @@ use crate::{
 
 /// Publishes one package to every registry.
 pub(crate) async fn run(arguments: PublishArguments) -> Exit {
-    let skip_existing = arguments.skip_existing;
-    if arguments.dry_run {
-        return at_each(
-            &arguments.asked,
-            "dry-run",
-            async |registry, client, bundle| {
-                skipped(dry_run(registry, client, bundle).await, skip_existing)
-            },
-        )
-        .await;
-    }
-    at_each(
-        &arguments.asked,
-        "publish",
-        async |registry, client, bundle| {
-            skipped(publish(registry, client, bundle).await, skip_existing)
-        },
-    )
-    .await
+    let (dry, skip_existing) = (arguments.dry_run, arguments.skip_existing);
+    let kind = if dry { "dry-run" } else { "publish" };
+    let ask = async |registry: &str, client: &Client, bundle: &Bundle| {
+        let outcome = if dry {
+            dry_run(registry, client, bundle).await
+        } else {
+            publish(registry, client, bundle).await
+        };
+        skipped(outcome, skip_existing)
+    };
+    at_each(&arguments.asked, kind, ask).await
 }
 
 async fn publish(registry: &str, client: &Client, bundle: &Bundle) -> Outcome {
