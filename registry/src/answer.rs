@@ -53,9 +53,6 @@ const WITHHELD: [&str; 12] = [
 /// How long a stream may outlast its call's deadline.
 const STREAM_GRACE: Duration = Duration::from_secs(1);
 
-/// `Retry-After` of what fails for a moment.
-pub(crate) const SOON: Duration = Duration::from_secs(1);
-
 /// JSON of everything that is answered by OC's routes.
 const JSON: HeaderValue = HeaderValue::from_static("application/json; charset=utf-8");
 

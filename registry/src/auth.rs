@@ -1,5 +1,13 @@
 //! Who may publish.
 
+use actix_http::{Response, body::BoxBody};
+use actix_web::{
+    HttpResponse, ResponseError,
+    http::{
+        StatusCode,
+        header::{CONTENT_TYPE, WWW_AUTHENTICATE},
+    },
+};
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use ochre_store::Secret;
 use serde::{Deserialize, Serialize};
@@ -8,6 +16,12 @@ use subtle::{Choice, ConstantTimeEq};
 
 /// Longest accepted `Authorization` header, in bytes.
 const HEADER_MAX: usize = 8 * 1024;
+
+/// OC's challenge.
+const CHALLENGE: &str = "Basic realm=\"Authorization Required\"";
+
+/// OC's body of a 401, to the byte: the `oc` CLI asks for credentials when it reads it.
+const UNAUTHORIZED: &[u8] = b"Unauthorized";
 
 /// `[auth]`.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -95,6 +109,33 @@ fn basic_credentials(header: &[u8]) -> Option<Vec<u8>> {
         return None;
     }
     STANDARD.decode(credentials.trim_ascii()).ok()
+}
+
+// === impl Unauthorized ===
+
+impl Unauthorized {
+    /// OC's answer to a client that waits for leave to send its body.
+    pub(crate) fn head() -> Response<BoxBody> {
+        Response::build(StatusCode::UNAUTHORIZED)
+            .insert_header((WWW_AUTHENTICATE, CHALLENGE))
+            .body(UNAUTHORIZED)
+            .map_into_boxed_body()
+    }
+}
+
+impl ResponseError for Unauthorized {
+    fn status_code(&self) -> StatusCode {
+        StatusCode::UNAUTHORIZED
+    }
+
+    /// OC's answer to whoever may not publish.
+    fn error_response(&self) -> HttpResponse {
+        let mut response = HttpResponse::Unauthorized()
+            .insert_header((WWW_AUTHENTICATE, CHALLENGE))
+            .body(UNAUTHORIZED);
+        response.headers_mut().remove(CONTENT_TYPE);
+        response
+    }
 }
 
 // === impl AuthSettings ===

@@ -115,7 +115,7 @@ impl Discovery {
         let state = query.state.as_deref().filter(|state| !state.is_empty());
         let base_url = &*query.base_url;
         let Some(meta) = meta else {
-            return Ok(self.names(&query.base_url, state).await);
+            return self.names(&query.base_url, state).await;
         };
         let newest = newest(&self.renderer, self.settings.lists_experimental(), state);
         let described = self.described(newest, (meta, base_url)).await;
@@ -125,14 +125,18 @@ impl Discovery {
     }
 
     /// The list of names; made again, on a thread for it, only after something changed.
-    async fn names(&self, base_url: &Arc<str>, state: Option<&str>) -> ListText {
+    async fn names(
+        &self,
+        base_url: &Arc<str>,
+        state: Option<&str>,
+    ) -> Result<ListText, RenderFailure> {
         let catalog = self.renderer.published();
         let asked = Asked {
             base_url: Arc::clone(base_url),
             state: state.map(str::to_owned),
         };
         if let Some(text) = self.lists.get(&catalog, &asked) {
-            return text;
+            return Ok(text);
         }
         let (lists, renderer) = (Arc::clone(&self.lists), Arc::clone(&self.renderer));
         let experimental = self.settings.lists_experimental();
@@ -146,11 +150,7 @@ impl Discovery {
                 list_text(&base_url, &oc_version, &names.collect::<Vec<_>>())
             })
         });
-        // Only a runtime that is shutting down refuses.
-        made.await.unwrap_or_else(|_| ListText {
-            body: bytes::Bytes::new(),
-            tag: "\"\"".into(),
-        })
+        made.await.map_err(|error| RenderFailure::unlisted(&error))
     }
 
     /// `package.json` of a release with all versions of its component.

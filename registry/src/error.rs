@@ -3,7 +3,7 @@
 //! OC's own failures keep OC's shapes; they are made where they happen (`render::failure`,
 //! `publish::answer`).
 
-use std::fmt;
+use std::{fmt, time::Duration};
 
 use actix_web::{
     HttpResponse, ResponseError,
@@ -16,6 +16,9 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use crate::telemetry::Chain;
+
+/// `Retry-After` of what fails for a moment.
+pub(crate) const SOON: Duration = Duration::from_secs(1);
 
 /// A failure as its caller sees it, with what only the log sees.
 #[derive(Debug)]
@@ -68,7 +71,7 @@ impl ApiError {
     /// 503, to be tried again in a second.
     pub fn unavailable(code: &'static str, message: impl Into<String>) -> Self {
         let mut error = Self::new(StatusCode::SERVICE_UNAVAILABLE, code, message);
-        error.0.retry_after = Some(1);
+        error.0.retry_after = Some(SOON.as_secs());
         error
     }
 

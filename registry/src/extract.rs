@@ -9,14 +9,21 @@ use std::{
 use actix_web::{
     FromRequest, HttpRequest,
     dev::Payload,
-    http::header::{ACCEPT, ACCEPT_LANGUAGE, HeaderMap, HeaderName, HeaderValue, USER_AGENT, VIA},
+    http::header::{
+        ACCEPT, ACCEPT_LANGUAGE, AUTHORIZATION, HeaderMap, HeaderName, HeaderValue, USER_AGENT, VIA,
+    },
     web,
 };
 use ochre_model::{Parameters, parse_query};
 use percent_encoding::percent_decode_str;
 use serde_json::{Map, Value};
 
-use crate::{base_url, error::ApiError, fallback::Via};
+use crate::{
+    auth::{Authenticator, Principal, Unauthorized},
+    base_url,
+    error::ApiError,
+    fallback::Via,
+};
 
 /// Longest requested version, in bytes: longer ones are no sensible range.
 const VERSION_MAX: usize = 1024;
@@ -135,6 +142,22 @@ fn header_text<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a str>
     headers
         .get(name)
         .and_then(|value| std::str::from_utf8(value.as_bytes()).ok())
+}
+
+// === impl Principal ===
+
+impl FromRequest for Principal {
+    type Error = Unauthorized;
+    type Future = Ready<Result<Self, Unauthorized>>;
+
+    fn from_request(request: &HttpRequest, _payload: &mut Payload) -> Self::Future {
+        let credentials = request.headers().get(AUTHORIZATION);
+        let authenticator = request.app_data::<web::Data<Authenticator>>();
+        let decided = authenticator.ok_or(Unauthorized).and_then(|authenticator| {
+            authenticator.authenticate(credentials.map(HeaderValue::as_bytes))
+        });
+        ready(decided)
+    }
 }
 
 // === impl RequestHeaders ===

@@ -16,13 +16,13 @@ use tokio::net::TcpStream;
 
 use crate::{
     assembly::Parts,
-    auth::Authenticator,
+    auth::{Authenticator, Unauthorized},
     base_url::BaseUrls,
     body::BodyLimits,
     cache_tags::CacheTags,
     descriptors,
     extract::ExtractSettings,
-    handlers::{batch::BatchLimits, publish},
+    handlers::batch::BatchLimits,
     middleware::{self, Edge},
     routes,
     settings::Settings,
@@ -97,7 +97,7 @@ fn may_continue(authenticator: &Authenticator, request: &Request) -> Result<(), 
         .map(HeaderValue::as_bytes);
     let is_publish = request.method() == actix_web::http::Method::PUT;
     if is_publish && authenticator.authenticate(credentials).is_err() {
-        return Err(publish::unauthorized_head());
+        return Err(Unauthorized::head());
     }
     Ok(())
 }

@@ -10,6 +10,7 @@ use serde_json::{Map, Value, json};
 use crate::{
     answer, base_url,
     discovery::{Discovery, ListQuery},
+    error::SOON,
     extract::{Caller, ComponentPath, QueryParameters},
     fallback::{Description, FallbackError},
     handlers::pages,
@@ -115,7 +116,7 @@ async fn subject(
         absent(
             &failure,
             (502, "fallback registry did not describe a component"),
-            Some(answer::SOON),
+            Some(SOON),
         )
     };
     Subject::foreign(&description).ok_or_else(malformed)

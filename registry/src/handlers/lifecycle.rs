@@ -2,10 +2,7 @@
 
 use actix_web::{
     HttpRequest, HttpResponse,
-    http::{
-        StatusCode,
-        header::{AUTHORIZATION, CACHE_CONTROL, HeaderValue},
-    },
+    http::{StatusCode, header::CACHE_CONTROL},
     web,
 };
 use bytes::Bytes;
@@ -15,12 +12,12 @@ use serde_json::{Map, Value};
 
 use crate::{
     answer,
-    auth::{Authenticator, Principal},
+    auth::Principal,
     body::{self, BodyLimits},
     discovery::Discovery,
     error::ApiError,
     extract::{QueryParameters, segment},
-    handlers::{discovery::switched_off, publish},
+    handlers::discovery::switched_off,
     lifecycle::{self, ChannelRequest, Lifecycle, StateRequest},
     render::Renderer,
 };
@@ -59,12 +56,9 @@ pub(crate) async fn describe(
 pub(crate) async fn put_state(
     request: HttpRequest,
     payload: web::Payload,
-    (authenticator, lifecycle): (web::Data<Authenticator>, web::Data<Lifecycle>),
+    (by, lifecycle): (Principal, web::Data<Lifecycle>),
     limits: web::Data<BodyLimits>,
 ) -> Result<HttpResponse, ApiError> {
-    let Some(by) = principal(&request, &authenticator) else {
-        return Ok(publish::unauthorized());
-    };
     let id = ochre_model::ComponentId {
         name: name_of(&request)?,
         version: version(&segment(&request, "version")?)?,
@@ -96,12 +90,9 @@ pub(crate) async fn put_state(
 pub(crate) async fn put_channel(
     request: HttpRequest,
     payload: web::Payload,
-    (authenticator, lifecycle): (web::Data<Authenticator>, web::Data<Lifecycle>),
+    (by, lifecycle): (Principal, web::Data<Lifecycle>),
     limits: web::Data<BodyLimits>,
 ) -> Result<HttpResponse, ApiError> {
-    let Some(by) = principal(&request, &authenticator) else {
-        return Ok(publish::unauthorized());
-    };
     let (name, channel) = (name_of(&request)?, channel_of(&request)?);
     let mut members = Members::read(&request, payload, **limits).await?;
     let target = members.text("version")?;
@@ -124,12 +115,9 @@ pub(crate) async fn put_channel(
 pub(crate) async fn roll_back(
     request: HttpRequest,
     payload: web::Payload,
-    (authenticator, lifecycle): (web::Data<Authenticator>, web::Data<Lifecycle>),
+    (by, lifecycle): (Principal, web::Data<Lifecycle>),
     limits: web::Data<BodyLimits>,
 ) -> Result<HttpResponse, ApiError> {
-    let Some(by) = principal(&request, &authenticator) else {
-        return Ok(publish::unauthorized());
-    };
     let (name, channel) = (name_of(&request)?, channel_of(&request)?);
     let mut members = Members::read(&request, payload, **limits).await?;
     let asked = ChannelRequest {
@@ -150,11 +138,8 @@ pub(crate) async fn roll_back(
 pub(crate) async fn delete_channel(
     request: HttpRequest,
     query: QueryParameters,
-    (authenticator, lifecycle): (web::Data<Authenticator>, web::Data<Lifecycle>),
+    (by, lifecycle): (Principal, web::Data<Lifecycle>),
 ) -> Result<HttpResponse, ApiError> {
-    let Some(by) = principal(&request, &authenticator) else {
-        return Ok(publish::unauthorized());
-    };
     let expected = query.0.get("ifCurrent").map(ParameterValue::to_text);
     let asked = ChannelRequest {
         name: name_of(&request)?,
@@ -212,13 +197,6 @@ impl Members {
             None => Ok(()),
         }
     }
-}
-
-/// Who asks, if they may publish.
-fn principal(request: &HttpRequest, authenticator: &Authenticator) -> Option<Principal> {
-    let credentials = request.headers().get(AUTHORIZATION);
-    let credentials = credentials.map(HeaderValue::as_bytes);
-    authenticator.authenticate(credentials).ok()
 }
 
 fn name_of(request: &HttpRequest) -> Result<ComponentName, ApiError> {

@@ -1,13 +1,9 @@
 //! `PUT /{name}/{version}`: publish one release.
 
-use actix_http::{Response, body::BoxBody};
 use actix_multipart::Multipart;
 use actix_web::{
-    HttpRequest, HttpResponse,
-    http::{
-        StatusCode,
-        header::{AUTHORIZATION, CONTENT_TYPE, HeaderValue, USER_AGENT, WWW_AUTHENTICATE},
-    },
+    HttpRequest, HttpResponse, ResponseError as _,
+    http::header::{AUTHORIZATION, CONTENT_TYPE, HeaderValue, USER_AGENT},
     web,
 };
 use bytes::Bytes;
@@ -19,17 +15,11 @@ use crate::{
     auth::Authenticator,
     body::{self, BodyLimits},
     discovery::Discovery,
-    error::ApiError,
+    error::{ApiError, SOON},
     extract::ComponentPath,
     metrics::Metrics,
     publish::{PublishFailure, PublishRequest, Publisher, UploadLimits, receive},
 };
-
-/// OC's challenge.
-const CHALLENGE: &str = "Basic realm=\"Authorization Required\"";
-
-/// OC's body of a 401, to the byte: the `oc` CLI asks for credentials when it reads it.
-const UNAUTHORIZED: &[u8] = b"Unauthorized";
 
 /// OC's answer to a `package.json` that could be published.
 const VALID: &[u8] = b"{\"valid\":true,\"message\":\"Package validation successful\"}";
@@ -50,8 +40,9 @@ pub(crate) async fn put(
 ) -> Result<HttpResponse, ApiError> {
     let header = |name| request.headers().get(name);
     let credentials = header(AUTHORIZATION).map(HeaderValue::as_bytes);
-    let Ok(principal) = authenticator.authenticate(credentials) else {
-        return Ok(unauthorized());
+    let principal = match authenticator.authenticate(credentials) {
+        Ok(principal) => principal,
+        Err(unauthorized) => return Ok(unauthorized.error_response()),
     };
     let path = path?;
     let upload_max = publisher.upload_max();
@@ -140,23 +131,6 @@ fn failed(failure: &PublishFailure) -> HttpResponse {
         failure.status(),
         failure.body(),
         Vec::new(),
-        failure.is_temporary().then_some(answer::SOON),
+        failure.is_temporary().then_some(SOON),
     )
-}
-
-/// OC's answer to whoever may not publish.
-pub(crate) fn unauthorized() -> HttpResponse {
-    let mut response = HttpResponse::Unauthorized()
-        .insert_header((WWW_AUTHENTICATE, CHALLENGE))
-        .body(UNAUTHORIZED);
-    response.headers_mut().remove(CONTENT_TYPE);
-    response
-}
-
-/// The same answer to a client that waits for leave to send its body.
-pub(crate) fn unauthorized_head() -> Response<BoxBody> {
-    Response::build(StatusCode::UNAUTHORIZED)
-        .insert_header((WWW_AUTHENTICATE, CHALLENGE))
-        .body(UNAUTHORIZED)
-        .map_into_boxed_body()
 }

@@ -11,14 +11,12 @@ use serde_json::{Map, Value, json};
 
 use super::RenderRequest;
 use crate::{
+    error::SOON,
     fallback::FallbackError,
     json_object::JsonObject,
     release::{MissingFile, ViewError},
     telemetry::Chain,
 };
-
-/// Time after which what fails for a moment may be asked again.
-const SOON: Duration = Duration::from_secs(1);
 
 /// A failure as callers see it.
 #[derive(Debug)]
@@ -104,6 +102,12 @@ impl RenderFailure {
             // Told once for an outage, where it was noticed.
             ReadError::Unavailable(_) => Self::store_unavailable(),
         }
+    }
+
+    /// A list could not be made.
+    pub(crate) fn unlisted(error: &tokio::task::JoinError) -> Self {
+        tracing::error!(error = %Chain(error), "list could not be made");
+        Self::new(500, "internal_error", "the list could not be made")
     }
 
     /// The store did not answer, or not in time.
