@@ -31,6 +31,11 @@ async fn set_state(registry: &TestRegistry, version: &str, state: &str) {
     put(registry, &path, &body).await.expect_status(200);
 }
 
+async fn point(registry: &TestRegistry, channel: &str, version: &str) -> Answer {
+    let path = format!("/channels/{channel}");
+    put(registry, &path, &json!({ "version": version })).await
+}
+
 async fn resolved(registry: &TestRegistry, requested: &str) -> Option<String> {
     let answer = registry.get(&format!("/hello/{requested}")).await;
     let version = answer.json()["version"].as_str().map(String::from);
@@ -115,12 +120,7 @@ async fn deprecated_version_is_resolved_and_listed_so() {
 #[tokio::test]
 async fn channel_stands_wherever_a_version_may() {
     let registry = with_versions(&["1.0.0", "2.0.0"]).await;
-    let moved = put(
-        &registry,
-        "/channels/stable",
-        &json!({ "version": "1.0.0" }),
-    )
-    .await;
+    let moved = point(&registry, "stable", "1.0.0").await;
     let moved = moved.expect_status(200).json();
     assert_eq!(moved["version"], "1.0.0");
     assert_eq!(moved["earlier"], json!([]));
@@ -186,13 +186,7 @@ async fn channel_is_moved_only_from_where_it_was_expected() {
 async fn channel_goes_back_past_yanked_versions_and_away() {
     let registry = with_versions(&["1.0.0", "1.1.0", "2.0.0"]).await;
     for version in ["1.0.0", "1.1.0", "2.0.0"] {
-        put(
-            &registry,
-            "/channels/stable",
-            &json!({ "version": version }),
-        )
-        .await
-        .expect_status(200);
+        point(&registry, "stable", version).await.expect_status(200);
     }
     set_state(&registry, "1.1.0", "yanked").await;
     set_state(&registry, "2.0.0", "yanked").await;
@@ -208,12 +202,7 @@ async fn channel_goes_back_past_yanked_versions_and_away() {
     );
     let back = send(&registry, "POST", "/channels/stable/rollback", &json!({})).await;
     assert_eq!(back.expect_status(409).json()["code"], "no_earlier_version");
-    let yanked = put(
-        &registry,
-        "/channels/stable",
-        &json!({ "version": "2.0.0" }),
-    )
-    .await;
+    let yanked = point(&registry, "stable", "2.0.0").await;
     assert_eq!(yanked.expect_status(409).json()["code"], "version_yanked");
 
     let path = "/~components/hello/channels/stable";
@@ -231,13 +220,7 @@ async fn channel_goes_back_past_yanked_versions_and_away() {
 #[tokio::test]
 async fn component_is_described_with_its_states_and_channels() {
     let registry = with_versions(&["1.0.0", "1.1.0"]).await;
-    put(
-        &registry,
-        "/channels/stable",
-        &json!({ "version": "1.0.0" }),
-    )
-    .await
-    .expect_status(200);
+    point(&registry, "stable", "1.0.0").await.expect_status(200);
     set_state(&registry, "1.1.0", "deprecated").await;
 
     let told = registry.get("/~components/hello").await.expect_status(200);
@@ -378,13 +361,7 @@ async fn only_who_may_publish_changes_states_and_channels() {
 #[tokio::test]
 async fn pages_tell_states_and_channels() {
     let registry = with_versions(&["1.0.0", "2.0.0"]).await;
-    put(
-        &registry,
-        "/channels/stable",
-        &json!({ "version": "1.0.0" }),
-    )
-    .await
-    .expect_status(200);
+    point(&registry, "stable", "1.0.0").await.expect_status(200);
     set_state(&registry, "2.0.0", "yanked").await;
     set_state(&registry, "1.0.0", "deprecated").await;
     let page = async |path: &str| {

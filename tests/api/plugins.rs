@@ -1,11 +1,8 @@
 //! Plugins of the operator.
 
-use std::{
-    fs,
-    process::{Command, Output},
-};
+use std::fs;
 
-use ochre_tests::{TestPackage, TestRegistry, registry_binary};
+use ochre_tests::{TestPackage, TestRegistry, TestStore};
 use serde_json::json;
 use tempfile::TempDir;
 
@@ -72,20 +69,6 @@ async fn components_use_plugins() {
     assert_eq!(list.json(), expected);
 }
 
-fn started(settings: &str, arguments: &[&str]) -> Output {
-    let folder = TempDir::new().expect("a folder can be made");
-    let file = folder.path().join("ochre.toml");
-    let listen = "[http]\nlisten = \"127.0.0.1:0\"\n";
-    fs::write(&file, format!("{listen}{settings}")).expect("a file can be written");
-    Command::new(registry_binary())
-        .args(arguments)
-        .arg("--config")
-        .arg(&file)
-        .current_dir(folder.path())
-        .output()
-        .expect("the registry starts")
-}
-
 #[test]
 fn bad_plugins_are_refused_with_file_and_reason() {
     let cases = [
@@ -108,7 +91,7 @@ fn bad_plugins_are_refused_with_file_and_reason() {
         let (folder, settings) = plugins(&[("bad", module, "options = { key = \"s3cr3t\" }")]);
         let settings = format!("[engine]\ndeadline = \"300ms\"\n{settings}");
         for arguments in [&["--check-config"][..], &[]] {
-            let output = started(&settings, arguments);
+            let output = TestStore::folder().operate(&settings, arguments);
             let told = String::from_utf8_lossy(&output.stderr).into_owned();
             assert!(!output.status.success(), "{module}: {told}");
             assert!(told.contains(reason), "{module}: {told}");
@@ -117,7 +100,7 @@ fn bad_plugins_are_refused_with_file_and_reason() {
             assert!(names_file || reason.contains("next"), "{told}");
         }
     }
-    let output = started(
+    let output = TestStore::folder().operate(
         "[plugins.gone]\nmodule = \"not-there.js\"",
         &["--check-config"],
     );
@@ -131,7 +114,7 @@ fn bad_plugins_are_refused_with_file_and_reason() {
 #[test]
 fn options_are_not_printed() {
     let (_folder, settings) = plugins(&[("greet", GREET, "options = { word = \"s3cr3t\" }")]);
-    let output = started(&settings, &["--check-config"]);
+    let output = TestStore::folder().operate(&settings, &["--check-config"]);
     let told = String::from_utf8_lossy(&output.stdout).into_owned();
 
     assert!(output.status.success(), "{output:?}");

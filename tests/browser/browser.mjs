@@ -22,7 +22,7 @@ const RULES = ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-pra
 export const registry = process.env.REGISTRY;
 
 // A desktop, and the narrowest phone.
-export const SIZES = { desktop: { width: 1280, height: 900 }, phone: { width: 320, height: 640 } };
+const SIZES = { desktop: { width: 1280, height: 900 }, phone: { width: 320, height: 640 } };
 
 /** Runs `work(browser)` with a browser that ends with it. */
 export async function withBrowser(work) {
@@ -65,6 +65,24 @@ export async function withPage(browser, options, work, expected = /^$/) {
     }
 }
 
+/** Runs `work(page, what, colorScheme)` in both themes and every size of window. */
+export async function inEveryLook(browser, work) {
+    for (const colorScheme of ['light', 'dark']) {
+        for (const [size, viewport] of Object.entries(SIZES)) {
+            await withPage(browser, { colorScheme, viewport }, (page) =>
+                work(page, `${colorScheme} ${size}`, colorScheme),
+            );
+        }
+    }
+}
+
+/** Fails when the page bars somebody, is too wide for its window, or moves while it is painted. */
+export async function expectWellMade(page, what) {
+    await expectAccessible(page, what);
+    await expectNoSidewaysScrolling(page, what);
+    await expectNoLayoutShift(page, what);
+}
+
 /** Fails when axe finds anything in the page (frames are pages of their own). */
 export async function expectAccessible(page, what) {
     // Evaluated, not added as an element: the page's policy would refuse that.
@@ -78,13 +96,13 @@ export async function expectAccessible(page, what) {
 }
 
 /** Fails when the page is wider than its window. */
-export async function expectNoSidewaysScrolling(page, what) {
+async function expectNoSidewaysScrolling(page, what) {
     const widths = await page.evaluate(() => [document.documentElement.scrollWidth, innerWidth]);
     assert.ok(widths[0] <= widths[1], `${what}: ${widths[0]} px wide in a window of ${widths[1]} px`);
 }
 
 /** Fails when what was painted moved afterwards, by Chromium's own measure. */
-export async function expectNoLayoutShift(page, what) {
+async function expectNoLayoutShift(page, what) {
     const shift = await page.evaluate(
         () =>
             new Promise((resolve) => {

@@ -1,23 +1,13 @@
 //! Components of every template type, packaged by the real compilers, on one page.
 
-use ochre_tests::{TestRegistry, Tools};
+use ochre_tests::{TEMPLATE_TYPES, TestRegistry, Tools};
 
 use crate::{client::publish_compiled, script::Script};
 
 /// Every type is served, and so is all that browsers need to render it.
-const SETTINGS: &str = r#"
-[templates]
-serve_externals = true
-types = [
-    "oc-template-react",
-    "oc-template-typescript-react",
-    "oc-template-preact",
-    "oc-template-vue",
-    "oc-template-solid",
-    "oc-template-svelte",
-    "oc-template-esm",
-]
-"#;
+fn settings() -> String {
+    format!("[templates]\nserve_externals = true\ntypes = {TEMPLATE_TYPES:?}\n")
+}
 
 /// One component of each type.
 const CARDS: [&str; 10] = [
@@ -36,7 +26,7 @@ const CARDS: [&str; 10] = [
 #[tokio::test]
 async fn every_template_type_is_interactive_with_the_own_client_and_with_that_of_npm() {
     let tools = Tools::find();
-    let registry = TestRegistry::start_with(SETTINGS).await;
+    let registry = TestRegistry::start_with(&settings()).await;
     for card in CARDS {
         publish_compiled(&registry, &tools, card).await;
     }
@@ -48,7 +38,7 @@ async fn every_template_type_is_interactive_with_the_own_client_and_with_that_of
 
 #[tokio::test]
 async fn solid_is_rendered_to_what_a_browser_makes_of_it() {
-    let registry = TestRegistry::start_with(SETTINGS).await;
+    let registry = TestRegistry::start_with(&settings()).await;
     publish_compiled(&registry, &Tools::find(), "markup-solid").await;
     let script = Script::new("solid", &registry);
     script.with("CLIENT", "oc-client/client.js").passes().await;

@@ -22,6 +22,16 @@ fn package(version: &str) -> TestPackage {
         .manifest(|manifest| manifest["oc"]["files"]["env"] = ".env".into())
 }
 
+/// A bucket with `hello@1.0.0` of a Node registry and `hello@1.0.1` of ours.
+async fn written_by_both() -> Bucket {
+    let store = TestStore::s3().await;
+    let node = NodeRegistry::start(&store, &json!({}), false).await;
+    let ochre = TestRegistry::start_on(&store, ACL).await;
+    node.publish(&package("1.0.0")).await;
+    ochre.publish(&package("1.0.1")).await;
+    Bucket::of(&store)
+}
+
 /// Files of a release, and whether everybody may read them.
 const FILES: [(&str, bool); 7] = [
     ("template.js", true),
@@ -35,13 +45,7 @@ const FILES: [(&str, bool); 7] = [
 
 #[tokio::test]
 async fn files_are_as_public_as_a_node_registry_makes_them() {
-    let store = TestStore::s3().await;
-    let bucket = Bucket::of(&store);
-    let node = NodeRegistry::start(&store, &json!({}), false).await;
-    let ochre = TestRegistry::start_on(&store, ACL).await;
-
-    node.publish(&package("1.0.0")).await;
-    ochre.publish(&package("1.0.1")).await;
+    let bucket = written_by_both().await;
 
     for (file, public) in FILES {
         let theirs = bucket.acl(&format!("components/hello/1.0.0/{file}")).await;
@@ -65,12 +69,7 @@ async fn files_are_as_public_as_a_node_registry_makes_them() {
 
 #[tokio::test]
 async fn labels_of_public_files_are_those_of_a_node_registry() {
-    let store = TestStore::s3().await;
-    let bucket = Bucket::of(&store);
-    let node = NodeRegistry::start(&store, &json!({}), false).await;
-    let ochre = TestRegistry::start_on(&store, ACL).await;
-    node.publish(&package("1.0.0")).await;
-    ochre.publish(&package("1.0.1")).await;
+    let bucket = written_by_both().await;
 
     for file in ["template.js", "public/a b.svg", "public/app.css.gz"] {
         let theirs = bucket.get(&format!("components/hello/1.0.0/{file}")).await;

@@ -123,8 +123,7 @@ async fn streams_are_counted_and_end_with_their_readers() {
     assert_eq!(refused.header("retry-after"), "1");
     drop(first);
     eventually("a place to be free", BOUND, || async {
-        let metrics = node.get("/~metrics").await.text();
-        metrics.contains("ochre_event_streams 1\n").then_some(())
+        (node.metric("ochre_event_streams").await == 1).then_some(())
     })
     .await;
     EventReader::open(&node, "/~events").await;

@@ -76,12 +76,7 @@ async fn replace(store: &TestStore, key: &str, bytes: Option<Vec<u8>>) {
 }
 
 async fn alerts(node: &TestRegistry) -> u64 {
-    let text = node.get("/~metrics").await.expect_status(200).text();
-    let line = text
-        .lines()
-        .find(|line| line.starts_with("ochre_catalog_alerts_total"));
-    line.and_then(|line| line.rsplit(' ').next()?.parse().ok())
-        .unwrap_or_default()
+    node.metric("ochre_catalog_alerts_total").await
 }
 
 /// Every version by range and by its name.

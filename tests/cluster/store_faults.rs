@@ -18,19 +18,15 @@ const EXPIRED: Fault = Fault::Answer {
     status: 400,
     body: "<Error><Code>ExpiredToken</Code><Message>The token has expired.</Message></Error>",
 };
-const DENIED: Fault = Fault::Answer {
-    status: 403,
-    body: "<Error><Code>AccessDenied</Code><Message>Access Denied</Message></Error>",
-};
 const SKEWED: Fault = Fault::Answer {
     status: 403,
     body: "<Error><Code>RequestTimeTooSkewed</Code><Message>The difference between the request \
            time and the current time is too large.</Message></Error>",
 };
-const SLOW_DOWN: Fault = Fault::Answer {
-    status: 503,
-    body: "<Error><Code>SlowDown</Code><Message>Please reduce your request rate.</Message></Error>",
-};
+
+/// What a node tells of a catalog that it cannot read, and of releases and files.
+const UNREAD: &str = "could not read the catalog";
+const UNAVAILABLE: &str = "cannot be had; told once";
 
 struct Scene {
     proxy: FaultProxy,
@@ -59,13 +55,6 @@ async fn scene() -> Scene {
 async fn state(node: &TestRegistry) -> (u16, Value) {
     let answer = node.get("/~ready").await;
     (answer.status, answer.json())
-}
-
-async fn metric(node: &TestRegistry, name: &str) -> u64 {
-    let text = node.get("/~metrics").await.expect_status(200).text();
-    let line = text.lines().find(|line| line.starts_with(name));
-    let value = line.and_then(|line| line.rsplit(' ').next()?.parse().ok());
-    value.unwrap_or_default()
 }
 
 /// What is in memory is answered, and does not wait for the store.
@@ -119,8 +108,16 @@ async fn answers_for_what_is_not(node: &TestRegistry, number: u32) {
     is_told(&publish, "publish");
 }
 
+/// Lines of a node's log with a text, from the line with that number on.
+fn lines_with(node: &TestRegistry, from: usize, text: &str) -> usize {
+    let log = node.process.log();
+    let lines = log.lines().skip(from);
+    lines.filter(|line| line.contains(text)).count()
+}
+
 async fn survives(fault: Fault, kinds: &[&str]) {
     let Scene { proxy, node } = scene().await;
+    let before = node.process.log().lines().count();
     proxy.set(fault);
     let told = eventually("the node to say that it is stale", BOUND, || async {
         let (status, told) = state(&node).await;
@@ -141,12 +138,24 @@ async fn survives(fault: Fault, kinds: &[&str]) {
     serves_what_is_cached(&node).await;
     answers_for_what_is_not(&node, 0).await;
     serves_what_is_cached(&node).await;
-    assert!(metric(&node, "ochre_catalog_poll_failures").await > 0);
-    assert_eq!(metric(&node, "ochre_ready").await, 1);
-    assert_eq!(metric(&node, "ochre_writable").await, 0);
+    assert!(node.metric("ochre_catalog_poll_failures").await > 0);
+    assert_eq!(node.metric("ochre_ready").await, 1);
+    assert_eq!(node.metric("ochre_writable").await, 0);
     let by_kind = format!("ochre_store_requests_total{{operation=\"get\",outcome=\"{kind}\"");
-    assert!(metric(&node, &by_kind).await > 0, "{by_kind}");
+    assert!(node.metric(&by_kind).await > 0, "{by_kind}");
+    for text in [UNREAD, UNAVAILABLE] {
+        eventually(text, BOUND, || async {
+            (lines_with(&node, before, text) > 0).then_some(())
+        })
+        .await;
+        assert_eq!(
+            lines_with(&node, before, text),
+            1,
+            "one line for one outage"
+        );
+    }
 
+    let before = node.process.log().lines().count();
     proxy.set(Fault::None);
     eventually("the node to be up to date", BOUND, || async {
         let (_, told) = state(&node).await;
@@ -165,19 +174,7 @@ async fn survives(fault: Fault, kinds: &[&str]) {
     }
     node.get("/warm/9.9.9").await.expect_status(404);
     node.publish(&TestPackage::new("new", "2.0.0")).await;
-    let log = node.process.log();
-    let count = |text: &str| log.lines().filter(|line| line.contains(text)).count();
-    assert_eq!(
-        count("could not read the catalog"),
-        1,
-        "one line for one outage"
-    );
-    assert_eq!(
-        count("cannot be had; told once"),
-        1,
-        "one line for one outage"
-    );
-    assert_eq!(count("read the catalog again"), 1);
+    assert!(lines_with(&node, before, "read the catalog again") > 0);
 }
 
 #[tokio::test]
@@ -207,7 +204,7 @@ async fn expired_credentials_are_told_and_survived() {
 
 #[tokio::test]
 async fn credentials_that_are_taken_away_are_told_and_survived() {
-    survives(DENIED, &["denied"]).await;
+    survives(Fault::DENIED, &["denied"]).await;
 }
 
 #[tokio::test]
@@ -217,7 +214,7 @@ async fn a_store_that_refuses_the_clock_is_told_and_survived() {
 
 #[tokio::test]
 async fn a_store_that_asks_for_less_is_survived() {
-    survives(SLOW_DOWN, &["throttled"]).await;
+    survives(Fault::SLOW_DOWN, &["throttled"]).await;
 }
 
 #[tokio::test]
@@ -253,9 +250,9 @@ async fn a_node_that_never_read_a_catalog_is_not_ready_and_answers_nothing_as_mi
         &node.try_publish(&TestPackage::new("any", "1.0.0")).await,
         "publish",
     );
-    assert_eq!(metric(&node, "ochre_ready").await, 0);
+    assert_eq!(node.metric("ochre_ready").await, 0);
     eventually("an age of the catalog that grows", BOUND, || async {
-        (metric(&node, "ochre_catalog_age_seconds").await > 0).then_some(())
+        (node.metric("ochre_catalog_age_seconds").await > 0).then_some(())
     })
     .await;
 

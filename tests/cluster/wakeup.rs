@@ -45,16 +45,10 @@ async fn is_seen(nodes: &[TestRegistry], at: u32) {
     }
 }
 
-async fn metric(node: &TestRegistry, name: &str) -> u64 {
-    let text = node.get("/~metrics").await.expect_status(200).text();
-    let value = text.lines().find_map(|line| line.strip_prefix(name));
-    value.map_or(0, |value| value.trim().parse().expect("a number"))
-}
-
 async fn is_connected(node: &TestRegistry, connected: bool) {
     let what = format!("Redis to be connected: {connected}");
     eventually(&what, SOON, || async {
-        let is = metric(node, "ochre_wakeup_connected").await == 1;
+        let is = node.metric("ochre_wakeup_connected").await == 1;
         (is == connected).then_some(())
     })
     .await;
@@ -74,9 +68,9 @@ async fn a_publish_wakes_everyone(store: TestStore) {
         nodes[at as usize % 3].publish(&package(at)).await;
         is_seen(&nodes, at).await;
     }
-    assert!(metric(&nodes[0], "ochre_wakeup_sent_total").await >= 2);
+    assert!(nodes[0].metric("ochre_wakeup_sent_total").await >= 2);
     let received = "ochre_wakeup_messages_total{outcome=\"received\"}";
-    assert!(metric(&nodes[0], received).await >= 4);
+    assert!(nodes[0].metric(received).await >= 4);
 }
 
 #[tokio::test]
@@ -180,12 +174,12 @@ async fn foreign_and_flooding_messages_harm_nobody() {
     }
     let ignored = "ochre_wakeup_messages_total{outcome=\"ignored\"}";
     eventually("every message to be ignored", SOON, || async {
-        (metric(&node, ignored).await == 6).then_some(())
+        (node.metric(ignored).await == 6).then_some(())
     })
     .await;
 
     let reads = "ochre_store_requests_total{operation=\"get\",outcome=\"not_modified\"}";
-    let before = metric(&node, reads).await;
+    let before = node.metric(reads).await;
     let flood = (0..2000_u32).map(|at| {
         let number = (u64::MAX - u64::from(at)).to_string();
         let (redis, channel) = (&redis, &channel);
@@ -199,10 +193,10 @@ async fn foreign_and_flooding_messages_harm_nobody() {
     }
     let received = "ochre_wakeup_messages_total{outcome=\"received\"}";
     eventually("the flood to arrive", SOON, || async {
-        (metric(&node, received).await >= 2000).then_some(())
+        (node.metric(received).await >= 2000).then_some(())
     })
     .await;
-    let polls = metric(&node, reads).await - before;
+    let polls = node.metric(reads).await - before;
     assert!(polls < 200, "2000 messages were {polls} reads of the store");
 
     redis.command(&[b"FLUSHALL"]).await;
@@ -231,10 +225,10 @@ async fn stores_that_share_a_redis_do_not_wake_each_other() {
     let received = "ochre_wakeup_messages_total{outcome=\"received\"}";
     // A node hears itself, and a store that is new has been written once by its first node.
     eventually("the message to arrive", SOON, || async {
-        (metric(&one, received).await > 1).then_some(())
+        (one.metric(received).await > 1).then_some(())
     })
     .await;
-    assert!(metric(&another, received).await < 2);
+    assert!(another.metric(received).await < 2);
 }
 
 #[tokio::test]
@@ -295,7 +289,7 @@ async fn tls_and_a_user_with_few_rights_are_enough() {
         log.contains("Redis is not connected").then_some(())
     })
     .await;
-    assert_eq!(metric(&careful, "ochre_wakeup_connected").await, 0);
+    assert_eq!(careful.metric("ochre_wakeup_connected").await, 0);
 }
 
 /// A registry is no Redis either.

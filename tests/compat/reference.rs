@@ -3,7 +3,8 @@
 use std::{path::PathBuf, time::Duration};
 
 use ochre_tests::{
-    Answer, NodeRegistry, S3Server, TestRegistry, TestStore, eventually, http_client, tests_folder,
+    Answer, NodeRegistry, S3Server, TEMPLATE_TYPES, TestRegistry, TestStore, eventually,
+    http_client, tests_folder,
 };
 use serde_json::{Value, json};
 
@@ -26,16 +27,6 @@ deadline = "1s"
 "bare-*" = "auto"
 "card-*" = "auto"
 "card-jade" = "quickjs"
-[templates]
-types = [
-    "oc-template-react",
-    "oc-template-typescript-react",
-    "oc-template-preact",
-    "oc-template-vue",
-    "oc-template-solid",
-    "oc-template-svelte",
-    "oc-template-esm",
-]
 [discovery]
 validate = true
 [auth]
@@ -123,7 +114,9 @@ pub(crate) async fn start_ochre() -> (TestRegistry, Place) {
     };
     let public = format!("{}/{bucket}/", server.endpoint());
     let plugins = plugin_settings();
-    let settings = format!("{SETTINGS}\n[storage]\npublic_url = \"{public}\"\n{plugins}");
+    let settings = format!(
+        "{SETTINGS}\n[templates]\ntypes = {TEMPLATE_TYPES:?}\n[storage]\npublic_url = \"{public}\"\n{plugins}"
+    );
     let registry = TestRegistry::start_on(&store, &settings).await;
     let place = Place {
         registry: registry.url.clone(),

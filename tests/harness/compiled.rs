@@ -11,6 +11,17 @@ use sha2::{Digest as _, Sha256};
 
 use crate::{Tools, files_below, tests_folder};
 
+/// Template types beside those of OpenComponents itself, for `[templates] types` of a registry.
+pub const TEMPLATE_TYPES: [&str; 7] = [
+    "oc-template-react",
+    "oc-template-typescript-react",
+    "oc-template-preact",
+    "oc-template-vue",
+    "oc-template-solid",
+    "oc-template-svelte",
+    "oc-template-esm",
+];
+
 /// Held while a source is packaged: tests that run at once want the same ones.
 static PACKAGING: Mutex<()> = Mutex::new(());
 

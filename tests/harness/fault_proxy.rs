@@ -88,14 +88,8 @@ impl FaultProxy {
 
     /// Starts a proxy before the S3 server of a store, and gives the store as seen through it.
     pub async fn before(store: &TestStore) -> (Self, TestStore) {
-        let TestStore::S3 { endpoint, bucket } = store else {
-            panic!("the store is no bucket");
-        };
-        let proxy = Self::start(endpoint.trim_start_matches("http://")).await;
-        let through = TestStore::S3 {
-            endpoint: format!("http://127.0.0.1:{}", proxy.port),
-            bucket: bucket.clone(),
-        };
+        let proxy = Self::start(store.server()).await;
+        let through = store.through(proxy.port);
         (proxy, through)
     }
 

@@ -37,6 +37,7 @@ pub use answer::{Answer, http_client};
 pub use azurite::Azurite;
 pub use bucket::Bucket;
 pub use ceph::Ceph;
+pub use compiled::TEMPLATE_TYPES;
 pub use events::{EventReader, SentEvent};
 pub use fault_proxy::{Fault, FaultProxy};
 pub use files::files_below;

@@ -59,6 +59,23 @@ impl TestStore {
         }
     }
 
+    /// Host and port of the server that has the bucket. Fails the test for other stores.
+    pub(crate) fn server(&self) -> &str {
+        let Self::S3 { endpoint, .. } = self else {
+            panic!("the store is no bucket");
+        };
+        endpoint.trim_start_matches("http://")
+    }
+
+    /// The same bucket as it is seen through a port of this machine.
+    pub(crate) fn through(&self, port: u16) -> Self {
+        let mut seen = self.clone();
+        if let Self::S3 { endpoint, .. } = &mut seen {
+            *endpoint = format!("http://127.0.0.1:{port}");
+        }
+        seen
+    }
+
     /// The folder, for stores that are one.
     pub fn path(&self) -> Option<&Path> {
         match self {
@@ -257,6 +274,14 @@ impl TestRegistry {
     /// Answer to a GET for unrendered data.
     pub async fn get_unrendered(&self, path: &str) -> Answer {
         self.get_with_headers(path, &[("accept", UNRENDERED)]).await
+    }
+
+    /// The first metric whose line begins with `name`, with or without labels; 0 when none does.
+    pub async fn metric(&self, name: &str) -> u64 {
+        let text = self.get("/~metrics").await.expect_status(200).text();
+        let line = text.lines().find(|line| line.starts_with(name));
+        let value = line.and_then(|line| line.rsplit(' ').next());
+        value.map_or(0, |value| value.parse().expect("a whole number"))
     }
 
     /// Answer to a GET with headers.

@@ -66,9 +66,6 @@ enum Stop {
 impl StepProxy {
     /// Starts a proxy before the S3 server of a store, and gives the store as seen through it.
     pub async fn before(store: &TestStore) -> (Self, TestStore) {
-        let TestStore::S3 { endpoint, bucket } = store else {
-            panic!("the store is no bucket");
-        };
         let listener = TcpListener::bind(SocketAddr::from(([127, 0, 0, 1], 0))).await;
         let listener = listener.expect("a port is free");
         let port = listener.local_addr().expect("it listens").port();
@@ -78,13 +75,9 @@ impl StepProxy {
             behind: AtomicBool::new(false),
             stop: watch::Sender::new(Stop::Ahead),
         });
-        let server = endpoint.trim_start_matches("http://").to_owned();
+        let server = store.server().to_owned();
         let serving = tokio::spawn(serve(listener, server, Arc::clone(&state)));
-        let through = TestStore::S3 {
-            endpoint: format!("http://127.0.0.1:{port}"),
-            bucket: bucket.clone(),
-        };
-        (Self { state, serving }, through)
+        (Self { state, serving }, store.through(port))
     }
 
     /// Counts writes from now on, and stops at one of them.

@@ -1,14 +1,6 @@
 // The page of one release: its form, its code to paste, its preview.
 import assert from 'node:assert/strict';
-import {
-    SIZES,
-    expectAccessible,
-    expectNoLayoutShift,
-    expectNoSidewaysScrolling,
-    registry,
-    withBrowser,
-    withPage,
-} from '../browser.mjs';
+import { expectWellMade, inEveryLook, registry, withBrowser, withPage } from '../browser.mjs';
 
 const url = `${registry}${process.env.COMPONENT}/~info`;
 const code = (page, text) => page.locator('#code-url', { hasText: text }).waitFor();
@@ -16,17 +8,10 @@ const previewed = (page, text) =>
     page.waitForFunction((text) => document.getElementById('preview').contentWindow.location.search.includes(text), text);
 
 await withBrowser(async (browser) => {
-    for (const colorScheme of ['light', 'dark']) {
-        for (const [size, viewport] of Object.entries(SIZES)) {
-            await withPage(browser, { colorScheme, viewport }, async (page) => {
-                const what = `${colorScheme} ${size}`;
-                await page.goto(url);
-                await expectAccessible(page, what);
-                await expectNoSidewaysScrolling(page, what);
-                await expectNoLayoutShift(page, what);
-            });
-        }
-    }
+    await inEveryLook(browser, async (page, what) => {
+        await page.goto(url);
+        await expectWellMade(page, what);
+    });
 
     await withPage(browser, {}, async (page) => {
         await page.goto(url);

@@ -1,10 +1,9 @@
 // The list of 5,000 components: found by typing, by choosing, with the keyboard, without scripts.
 import assert from 'node:assert/strict';
 import {
-    SIZES,
     expectAccessible,
-    expectNoLayoutShift,
-    expectNoSidewaysScrolling,
+    expectWellMade,
+    inEveryLook,
     registry,
     withBrowser,
     withPage,
@@ -14,22 +13,15 @@ const rows = (page) => page.locator('#components-list > li');
 const summary = (page, text) => page.locator('#summary', { hasText: text }).waitFor();
 
 await withBrowser(async (browser) => {
-    for (const colorScheme of ['light', 'dark']) {
-        for (const [size, viewport] of Object.entries(SIZES)) {
-            await withPage(browser, { colorScheme, viewport }, async (page) => {
-                for (const path of ['', '?view=history']) {
-                    const what = `${path} ${colorScheme} ${size}`;
-                    await page.goto(registry + path);
-                    await expectAccessible(page, what);
-                    await expectNoSidewaysScrolling(page, what);
-                    await expectNoLayoutShift(page, what);
-                }
-                const background = await page.evaluate(() => getComputedStyle(document.body).backgroundColor);
-                const channel = Number(background.match(/\d+/)[0]);
-                assert.equal(channel < 128, colorScheme === 'dark', `${colorScheme}: ${background}`);
-            });
+    await inEveryLook(browser, async (page, look, colorScheme) => {
+        for (const path of ['', '?view=history']) {
+            await page.goto(registry + path);
+            await expectWellMade(page, `${path} ${look}`);
         }
-    }
+        const background = await page.evaluate(() => getComputedStyle(document.body).backgroundColor);
+        const channel = Number(background.match(/\d+/)[0]);
+        assert.equal(channel < 128, colorScheme === 'dark', `${look}: ${background}`);
+    });
 
     await withPage(browser, {}, async (page) => {
         await page.goto(registry);
