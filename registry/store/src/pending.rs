@@ -100,7 +100,9 @@ impl Inner {
         let path = self.path(StoreKey::Name(name))?;
         let spelling = Bytes::from(name.as_str().to_owned());
         let mut backoff = Backoff::new();
+        let mut refused = None;
         loop {
+            // After a refusal too, however long it took: somebody may just have reserved it.
             if let Some(found) = self.objects.fetch(&path, MARKER_MAX).await? {
                 if found == spelling || self.has_releases(name).await? {
                     return Ok(());
@@ -109,14 +111,17 @@ impl Inner {
                     existing: String::from_utf8_lossy(&found).into_owned(),
                 });
             }
+            if let Some(error) = refused
+                && !backoff.pause().await
+            {
+                return Err(CommitError::from(error));
+            }
             let mode = PutMode::Create;
             let put = self.objects.put(&path, &spelling, mode, Labels::default());
-            match put.await {
-                Ok(_) => return Ok(()),
-                // Whoever has it is read, unless the store has refused for another reason.
-                Err(error) if !backoff.pause().await => return Err(error.into()),
-                Err(_) => {}
-            }
+            let Err(error) = put.await else {
+                return Ok(());
+            };
+            refused = Some(error);
         }
     }
 

@@ -121,3 +121,18 @@ async fn publishes_that_wait_together_go_in_one_write() {
     let writes = catalog.revision().generation();
     assert!(writes <= 10, "{writes} writes of the index");
 }
+
+#[tokio::test(start_paused = true)]
+async fn two_versions_of_a_new_name_are_published_however_slow_the_store() {
+    let subject = Subject::memory();
+    let mut publishes = JoinSet::new();
+    for version in ["1.0.0", "1.0.1"] {
+        // Two requests take longer than after which what failed is not begun again.
+        let (node, _) = subject.faulty(Fault::Delay(Duration::from_millis(2_600)));
+        publishes.spawn(async move { publish(&node, &id("a", version), "x").await });
+    }
+    for published in publishes.join_all().await {
+        published.unwrap();
+    }
+    assert_eq!(catalog(&subject.store()).await.version_count(), 2);
+}
