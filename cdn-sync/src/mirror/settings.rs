@@ -271,15 +271,15 @@ fn within(section: &str, storage: &StoreSettings) -> Vec<String> {
         .collect()
 }
 
+/// Whether two sections describe one store. Buckets of one name at two services are two.
 fn is_same_place(left: &StoreSettings, right: &StoreSettings) -> bool {
-    let is_same_dir =
-        left.components_dir.trim_matches('/') == right.components_dir.trim_matches('/');
-    let is_same_root = if left.backend == Backend::Folder {
-        left.path == right.path
-    } else {
-        left.bucket == right.bucket && left.endpoint == right.endpoint
-    };
-    left.backend == right.backend && left.backend != Backend::Memory && is_same_dir && is_same_root
+    match left.backend {
+        Backend::Memory => false,
+        Backend::Folder => left.place() == right.place(),
+        Backend::S3 | Backend::Gcs | Backend::Azure => {
+            left.place() == right.place() && left.endpoint == right.endpoint
+        }
+    }
 }
 
 #[cfg(test)]
@@ -333,6 +333,32 @@ mod tests {
         ] {
             assert!(problems.contains(part), "{part} is not in: {problems}");
         }
+    }
+
+    #[test]
+    fn one_place_is_known_by_all_of_its_names_and_others_are_told_apart() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::create_dir(folder.path().join("inner")).unwrap();
+        let at = |path: &str| StoreSettings {
+            path: folder.path().join(path),
+            ..StoreSettings::default()
+        };
+        assert!(is_same_place(&at("."), &at("inner/..")));
+        assert!(!is_same_place(&at("."), &at("inner")));
+        let azure = |account: &str, endpoint: Option<&str>| {
+            let mut storage = StoreSettings {
+                backend: Backend::Azure,
+                bucket: "components".to_owned(),
+                endpoint: endpoint.map(str::to_owned),
+                ..StoreSettings::default()
+            };
+            account.clone_into(&mut storage.azure.account);
+            storage
+        };
+        assert!(is_same_place(&azure("eu", None), &azure("eu", None)));
+        assert!(!is_same_place(&azure("eu", None), &azure("us", None)));
+        let elsewhere = azure("eu", Some("http://127.0.0.1:1"));
+        assert!(!is_same_place(&azure("eu", None), &elsewhere));
     }
 
     #[test]

@@ -7,7 +7,7 @@ use std::{
     time::Duration,
 };
 
-use ochre_store::{Backend, Digest, StoreSettings};
+use ochre_store::{Digest, StoreSettings};
 use redis::{
     AsyncConnectionConfig, Client, IntoConnectionInfo as _, ProtocolVersion, PushInfo, PushKind,
     RedisError, TlsCertificates, Value, aio::MultiplexedConnection,
@@ -213,22 +213,14 @@ fn take(hints: &Hints, data: &[Value]) {
 
 /// A channel for the nodes of one store, however they reach it.
 fn channel(prefix: &str, storage: &StoreSettings) -> String {
-    let place = match storage.backend {
-        Backend::Folder => {
-            let path = std::fs::canonicalize(&storage.path);
-            let path = path.unwrap_or_else(|_| storage.path.clone());
-            path.to_string_lossy().into_owned()
-        }
-        _ => storage.bucket.clone(),
-    };
-    let dir = storage.components_dir.trim_matches('/');
-    let identity = format!("{:?}\n{place}\n{dir}", storage.backend);
-    let digest = Digest::of(identity.as_bytes()).to_string();
+    let digest = Digest::of(storage.place().to_string().as_bytes()).to_string();
     format!("{prefix}:{digest:.DIGITS$}")
 }
 
 #[cfg(test)]
 mod tests {
+    use ochre_store::Backend;
+
     use super::*;
 
     #[test]

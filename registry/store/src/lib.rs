@@ -63,7 +63,9 @@ pub use poll::{CatalogAlert, CatalogRead};
 pub use probe::ProbeError;
 pub use reconcile::{ReconcileReport, ReconcileScope};
 pub use repair::{RepairPlan, RepairReport};
-pub use settings::{AzureSettings, Backend, GcsSettings, PublicAccess, Secret, StoreSettings};
+pub use settings::{
+    AzureSettings, Backend, GcsSettings, Place, PublicAccess, Secret, StoreSettings,
+};
 pub use source::{ReadError, ReleaseFiles};
 pub use stats::{Amount, StoreStats};
 pub use store::ComponentStore;

@@ -2,6 +2,7 @@
 
 mod azure;
 mod gcs;
+mod place;
 
 use std::{fmt, path::PathBuf, time::Duration};
 
@@ -9,6 +10,7 @@ use serde::{Deserialize, Serialize};
 
 pub use azure::AzureSettings;
 pub use gcs::GcsSettings;
+pub use place::Place;
 
 /// The `[storage]` section.
 #[derive(Clone, Debug, Serialize, Deserialize)]
