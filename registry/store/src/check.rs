@@ -153,7 +153,7 @@ impl ComponentStore {
         let mut ids: BTreeSet<ComponentId> =
             self.inner.list_releases().await?.into_keys().collect();
         // After the listing: what was published before it is in the index by now.
-        let (catalog, _) = self.look_at_manifests(false).await?;
+        let catalog = self.read_catalog(None).await?.snapshot.unwrap_or_default();
         ids.extend(catalog.components.ids());
         let mut report = CheckReport {
             releases: ids.len() as u64,
