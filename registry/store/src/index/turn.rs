@@ -6,7 +6,7 @@ use ochre_model::Clock;
 use tokio::{runtime::Handle, time::Instant};
 
 use super::{
-    IndexChange, IndexError, IndexReader, IndexReading, IndexState, Log, Position,
+    IndexError, IndexReader, IndexReading, IndexState, Log, Position,
     batch::{Applied, Batch},
     blocking, facts,
 };
@@ -181,30 +181,33 @@ impl Turn {
         let united = also.known.is_some_and(|known| components.merge(known));
         let now_ms = self.clock.now_ms().max(state.last_edit + 1);
         let Applied { changes, last_ms } = batch.apply(&mut components, now_ms);
-        let anew = *lost || united || also.upgrade || also.anew;
+        let upgrades = also.upgrade && state.log.is_none();
+        let anew = *lost || united || upgrades || also.anew;
         if !anew && changes.is_empty() {
             return Ok(None);
         }
         let at = Position::new(state.generation + 1);
-        let mut log = state.log.clone();
-        let mut way = Way::Plainly;
-        if anew && (log.is_some() || also.upgrade) {
-            let few = components.version_count() <= FACTS_MAX;
-            way = if few { Way::Plainly } else { Way::Anew };
-            let all: Vec<IndexChange> = few
-                .then(|| facts(&components))
-                .into_iter()
-                .flatten()
-                .collect();
-            log = Some(Log::of(at, &all).map_err(IndexError::unwritable)?);
-        } else if let Some(log) = &mut log {
-            log.push(at, &changes).map_err(IndexError::unwritable)?;
-            way = if log.is_long() {
-                Way::Folded
-            } else {
-                Way::Plainly
-            };
-        }
+        let (log, way) = match state.log.clone() {
+            log if anew && (log.is_some() || upgrades) => {
+                let (all, way) = if components.version_count() <= FACTS_MAX {
+                    (facts(&components).collect(), Way::Plainly)
+                } else {
+                    (Vec::new(), Way::Anew)
+                };
+                let log = Log::of(at, &all).map_err(IndexError::unwritable)?;
+                (Some(log), way)
+            }
+            Some(mut log) => {
+                log.push(at, &changes).map_err(IndexError::unwritable)?;
+                let way = if log.is_long() {
+                    Way::Folded
+                } else {
+                    Way::Plainly
+                };
+                (Some(log), way)
+            }
+            None => (None, Way::Plainly),
+        };
         let state = IndexState {
             generation: at.generation,
             last_edit: last_ms,
