@@ -175,7 +175,7 @@ pub(crate) async fn prune(
     };
     let mut files = 0;
     if agreed {
-        files = mirror.remove(surplus).await?.files;
+        files = mirror.remove(&surplus).await?;
     }
     if let Some(purge) = &setup.purge {
         purge.drain(PURGE_WITHIN).await;

@@ -32,7 +32,7 @@ pub use self::{
     monitor::{Monitor, MonitorError},
     plan::{Item, Plan},
     progress::Outcome,
-    prune::{PruneError, Pruned},
+    prune::PruneError,
     purge::{Purge, PurgeError},
     settings::{
         CopySettings, MetricsSettings, MirrorSettings, PurgeSettings, TargetKind, TargetSettings,

@@ -8,15 +8,6 @@ use ochre_store::{CatalogSnapshot, ReadError};
 
 use super::{Mirror, TargetKind};
 
-/// Releases of a target that the source does not list.
-#[derive(Debug, Default)]
-pub struct Pruned {
-    /// The releases.
-    pub releases: Vec<ComponentId>,
-    /// How many files were deleted.
-    pub files: usize,
-}
-
 /// Nothing, or not all, was deleted.
 #[derive(Debug, thiserror::Error)]
 pub enum PruneError {
@@ -74,23 +65,23 @@ impl Mirror {
         Ok(surplus)
     }
 
-    /// Deletes releases from the target, each with its `package.json` first.
+    /// Deletes releases from the target, each with its `package.json` first; gives how many files
+    /// that were.
     ///
     /// # Errors
     ///
     /// [`PruneError`]; the command can be repeated.
-    pub async fn remove(&self, releases: Vec<ComponentId>) -> Result<Pruned, PruneError> {
+    pub async fn remove(&self, releases: &[ComponentId]) -> Result<usize, PruneError> {
         if self.kind == TargetKind::Replica {
             return Err(PruneError::Replica(self.name.to_string()));
         }
-        let mut pruned = Pruned::default();
+        let mut files = 0;
         for id in releases {
-            pruned.files += self.target.remove_files(&id).await?;
+            files += self.target.remove_files(id).await?;
             if let Some(purge) = &self.purge {
-                purge.changed(std::slice::from_ref(&id));
+                purge.changed(std::slice::from_ref(id));
             }
-            pruned.releases.push(id);
         }
-        Ok(pruned)
+        Ok(files)
     }
 }

@@ -9,14 +9,12 @@ use super::{
     Mirror, MirrorMetrics, MirrorParts, MirrorSettings, Purge, TargetKind, TargetSettings,
     purge::PurgeError,
 };
-use crate::{Feed, Watch};
+use crate::{Feed, RefreshError, Watch};
 
-/// The source, the targets, and what goes on beside them.
+/// The targets, and what goes on beside them.
 #[derive(Debug)]
 pub struct Setup {
-    /// The store that is read.
-    pub source: ComponentStore,
-    /// Follows it, once it is run.
+    /// Follows the source, once it is run.
     pub watch: Watch,
     /// One for each target, by name.
     pub mirrors: Vec<Arc<Mirror>>,
@@ -59,8 +57,8 @@ pub enum SetupError {
     #[error("metrics cannot be registered")]
     Metrics(#[from] prometheus::Error),
     /// The catalog of the source cannot be trusted now.
-    #[error("source cannot be read: {0}")]
-    Source(String),
+    #[error("source cannot be read")]
+    Source(#[source] RefreshError),
 }
 
 // === impl Setup ===
@@ -105,13 +103,12 @@ impl Setup {
             return Err(SetupError::NoTarget(only.to_owned()));
         }
         let watch = Watch::new(
-            source.clone(),
+            source,
             Arc::new(Catalog::default()),
             Feed::new(),
             &settings.sync,
         );
         Ok(Self {
-            source,
             watch,
             mirrors,
             purge,
@@ -149,8 +146,7 @@ impl Setup {
     ///
     /// [`SetupError::Source`].
     pub async fn catalog(&self) -> Result<Arc<CatalogSnapshot>, SetupError> {
-        let refreshed = self.watch.refresh().await;
-        refreshed.map_err(|error| SetupError::Source(error.to_string()))?;
+        self.watch.refresh().await.map_err(SetupError::Source)?;
         Ok(self.watch.catalog().load_full())
     }
 }
