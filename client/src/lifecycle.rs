@@ -103,7 +103,8 @@ pub enum LifecycleError {
     /// The registry refused it: nothing was changed.
     #[error("{message}")]
     Refused {
-        /// `version_not_found`, `channel_not_found`, `version_yanked`, `no_earlier_version`, …
+        /// `version_not_found`, `channel_not_found`, `version_yanked`, `no_earlier_version`,
+        /// `store_read_only`, `storage_full`, …
         code: String,
         /// The registry's words.
         message: String,
@@ -253,9 +254,15 @@ fn decide<T: DeserializeOwned>(answer: &Answer) -> Result<T, LifecycleError> {
         (StatusCode::NOT_FOUND, Some(code)) if code == "NOT_FOUND" || code == "not_found" => {
             LifecycleError::Unsupported
         }
-        (StatusCode::BAD_REQUEST | StatusCode::NOT_FOUND | StatusCode::CONFLICT, Some(code)) => {
-            LifecycleError::Refused { code, message }
-        }
+        // 403 is a node that serves from a replica, 507 a store without room.
+        (
+            StatusCode::BAD_REQUEST
+            | StatusCode::FORBIDDEN
+            | StatusCode::NOT_FOUND
+            | StatusCode::CONFLICT
+            | StatusCode::INSUFFICIENT_STORAGE,
+            Some(code),
+        ) => LifecycleError::Refused { code, message },
         _ => LifecycleError::Exchange(answer.unexpected()),
     })
 }

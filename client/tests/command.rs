@@ -94,6 +94,30 @@ async fn words_of_a_registry_move_no_cursor() {
     );
 }
 
+/// Its words say where to go, and no other credentials would help.
+#[tokio::test]
+async fn read_only_node_and_full_store_are_told_as_what_they_are() {
+    let folder = hello();
+    for (status, code) in [(403, "store_read_only"), (507, "storage_full")] {
+        let body = json!({ "code": code, "error": "publish to https://primary/" });
+        let server = registry(ResponseTemplate::new(status).set_body_json(body)).await;
+        let uri = server.uri();
+        for command in [
+            &["yank", "hello@1.0.0"][..],
+            &["channel", "set", "hello", "stable", "1.0.0"],
+        ] {
+            let arguments = [command, &["--json", "-r", &uri]].concat();
+            let said = ochre(folder.path(), &arguments).await;
+            assert_eq!(said.code, Some(1), "{}", said.stderr);
+            let told: Value = serde_json::from_str(&said.stdout).unwrap();
+            let told = &told["results"][0];
+            assert_eq!(told["outcome"], "refused", "{told}");
+            assert_eq!(told["code"], code, "{told}");
+            assert_eq!(told["message"], "publish to https://primary/");
+        }
+    }
+}
+
 #[tokio::test]
 async fn password_in_a_url_is_shown_nowhere() {
     let accepted = ResponseTemplate::new(200).set_body_json(json!({"ok": true}));
