@@ -18,7 +18,8 @@ use std::{
 use bytesize::ByteSize;
 use clap::Subcommand;
 use ochre_store::{
-    Amount, CheckProgress, CheckReport, ComponentStore, Problem, RepairPlan, StoreStats,
+    Amount, CheckProgress, CheckReport, ComponentStore, Problem, RepairPlan, RepairReport,
+    StoreStats,
 };
 
 use crate::{app, settings::Settings};
@@ -189,43 +190,52 @@ async fn repair(store: &ComponentStore, dry_run: bool, json: bool) -> anyhow::Re
     if json && dry_run {
         println!("{:#}", serde_json::to_value(&plan)?);
     } else if !json {
-        let would = if dry_run { "would " } else { "" };
-        for id in plan.rewrite.iter().take(PRINTED_MAX) {
-            println!("{would}rewrite the files of {id}");
-        }
-        if plan.reconcile {
-            println!("{would}finish, list and export whatever is not");
-        }
-        print_problems(&plan.beyond_repair, 0);
+        print_plan(&plan, dry_run);
     }
-    let beyond = plan.beyond_repair.len();
-    let mut failed = 0;
-    if !dry_run && !plan.is_empty() {
-        allow_writes(store).await?;
-        let report = store.repair(&plan).await?;
-        settle(store).await?;
-        failed = report.failed.len();
+    let mut report = RepairReport::default();
+    if !dry_run {
+        if !plan.is_empty() {
+            allow_writes(store).await?;
+            report = store.repair(&plan).await?;
+            settle(store).await?;
+        }
         if json {
             let value = serde_json::json!({ "plan": plan, "report": report });
             println!("{value:#}");
-        } else {
-            for (place, why) in &report.failed {
-                println!("could not mend {place}: {why}");
-            }
-            println!(
-                "rewrote {} releases, finished or listed {}",
-                report.rewritten.len(),
-                report.finished.len()
-            );
+        } else if !plan.is_empty() {
+            print_repaired(&report);
         }
     }
+    let (beyond, failed) = (plan.beyond_repair.len(), report.failed.len());
     if beyond + failed > 0 {
         anyhow::bail!("{beyond} problems are beyond repair, {failed} could not be mended");
     }
-    if plan.is_empty() && !json {
+    Ok(())
+}
+
+fn print_plan(plan: &RepairPlan, dry_run: bool) {
+    let would = if dry_run { "would " } else { "" };
+    for id in plan.rewrite.iter().take(PRINTED_MAX) {
+        println!("{would}rewrite the files of {id}");
+    }
+    if plan.reconcile {
+        println!("{would}finish, list and export whatever is not");
+    }
+    print_problems(&plan.beyond_repair, 0);
+    if plan.is_empty() && plan.beyond_repair.is_empty() {
         println!("nothing to mend");
     }
-    Ok(())
+}
+
+fn print_repaired(report: &RepairReport) {
+    for (place, why) in &report.failed {
+        println!("could not mend {place}: {why}");
+    }
+    println!(
+        "rewrote {} releases, finished or listed {}",
+        report.rewritten.len(),
+        report.finished.len()
+    );
 }
 
 async fn stats(store: &ComponentStore, json: bool) -> anyhow::Result<()> {

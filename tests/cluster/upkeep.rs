@@ -67,6 +67,9 @@ async fn damage_is_told_and_mended_beside_a_running_node() {
     assert!(printed(&plan, 0).contains("would rewrite the files of hello@1.0.0"));
     assert_eq!(fs::read(&damaged).expect("a file"), b"damaged");
     printed(&store.operate("", &["store", "repair"]), 0);
+    let again = json(&store.operate("", &["store", "repair", "--json"]), 0);
+    assert_eq!(again["plan"]["rewrite"], serde_json::json!([]));
+    assert_eq!(again["report"]["failed"], serde_json::json!([]));
 
     json(&store.operate("", &["store", "check", "--json"]), 0);
     assert_eq!(fs::read(&damaged).expect("a file"), b"<svg/>");
