@@ -8,7 +8,7 @@ use futures::{StreamExt, stream};
 use ochre_cdn_sync::Watch;
 use ochre_engine::node::Dependency;
 use ochre_model::{ComponentId, ComponentName, ReleaseState};
-use ochre_store::VersionSummary;
+use ochre_store::{CatalogSnapshot, VersionSummary};
 use serde_json::{Map, Value, json};
 use time::{OffsetDateTime, macros::format_description};
 
@@ -117,7 +117,9 @@ impl Discovery {
         let Some(meta) = meta else {
             return self.names(&query.base_url, state).await;
         };
-        let newest = newest(&self.renderer, self.settings.lists_experimental(), state);
+        let experimental = self.settings.lists_experimental();
+        let catalog = self.renderer.published();
+        let newest = newest((&catalog, &self.renderer), experimental, state);
         let described = self.described(newest, (meta, base_url)).await;
         let body = bytes::Bytes::from(list_text(base_url, &self.oc_version, &described));
         let tag = etag::strong(&body).into();
@@ -144,7 +146,7 @@ impl Discovery {
         let made = tokio::task::spawn_blocking(move || {
             let Asked { base_url, state } = asked.clone();
             lists.make((&catalog, asked), || {
-                let newest = newest(&renderer, experimental, state.as_deref());
+                let newest = newest((&catalog, &renderer), experimental, state.as_deref());
                 let names = newest.iter();
                 let names = names.map(|id| Value::String(format!("{base_url}{}", id.name)));
                 list_text(&base_url, &oc_version, &names.collect::<Vec<_>>())
@@ -240,8 +242,11 @@ impl Discovery {
 }
 
 /// The newest release of each component that is listed.
-fn newest(renderer: &Renderer, experimental: bool, state: Option<&str>) -> Vec<ComponentId> {
-    let catalog = renderer.published();
+fn newest(
+    (catalog, renderer): (&CatalogSnapshot, &Renderer),
+    experimental: bool,
+    state: Option<&str>,
+) -> Vec<ComponentId> {
     let served = catalog
         .names()
         .filter(|name| renderer.serves(name.as_str()));
