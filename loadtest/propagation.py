@@ -2,7 +2,8 @@
 """Measures how long after the answer to a publish its release is visible on other nodes.
 
 Starts registries on one store, publishes versions of one component through the first, and listens
-to `~events` of the others; when the last release is told, a range must resolve to it on every node. Runs without and with Redis, on a folder and, with --moto, on an S3 server:
+to `~events` of the others; when the last release is told, a range must resolve to it on every
+node. Runs without and with Redis, on a folder and, with --moto, on an S3 server:
 
     cargo build --release -p ochre-registry
     loadtest/propagation.py --registry target/release/ochre-registry --moto tests/.tools/python/bin/python

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Runs every test: sets the tools up, builds, and ends with one line `N passed, N failed`. Fails when a test fails, or when a suite ran no test.
+# Runs every test: sets the tools up, builds, and ends with one line `N passed, N failed`. Fails
+# when a test fails, or when a suite ran no test.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 

@@ -105,7 +105,7 @@ async fn ranges_are_served() {
     assert_eq!(beyond.status, 416);
 }
 
-/// Fault H142: every encoding holds the same bytes, and `q=0` is honoured.
+/// Every encoding holds the same bytes, and `q=0` is honoured.
 #[tokio::test]
 async fn encodings_are_negotiated() {
     let registry = registry().await;
@@ -142,7 +142,7 @@ async fn encodings_are_negotiated() {
     }
 }
 
-/// Fault B43: a published page runs no script on the registry's origin.
+/// A published page runs no script on the registry's origin.
 #[tokio::test]
 async fn pages_are_sandboxed() {
     let registry = registry().await;

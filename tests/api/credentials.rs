@@ -71,8 +71,7 @@ async fn malformed_credentials_are_refused() {
     registry.get("/hello").await.expect_status(404);
 }
 
-/// Fault A1: a client that waits for `100 Continue` never sends its body.
-
+/// A client that waits for `100 Continue` never sends its body.
 #[tokio::test]
 async fn waiting_client_is_refused_before_it_sends() {
     let registry = TestRegistry::start_with(LOGIN).await;
@@ -89,8 +88,7 @@ async fn waiting_client_is_refused_before_it_sends() {
     assert!(head.starts_with("HTTP/1.1 401"), "{head}");
 }
 
-/// Fault A2: an endless body without credentials.
-
+/// An endless body without credentials.
 #[tokio::test]
 async fn endless_body_without_credentials_is_cut_off() {
     let registry = TestRegistry::start_with(LOGIN).await;

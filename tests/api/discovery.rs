@@ -133,7 +133,7 @@ async fn registry_routes_answer_lists() {
     assert_eq!(names, ["Mango", "apple", "zebra", "oc-client"], "{history}");
 }
 
-/// Fault E94: what is switched off is refused at once.
+/// What is switched off is refused at once.
 #[tokio::test]
 async fn switched_off_discovery_is_refused_at_once() {
     let registry = registry("[discovery]\napi = false\nui = false").await;

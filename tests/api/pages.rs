@@ -33,7 +33,7 @@ fn greeting(version: &str) -> TestPackage {
 
 /// Waits until the pages tell the author of `greeting`, which is read after it was published.
 async fn described(registry: &TestRegistry) {
-    eventually("the author", Duration::from_secs(10), || async {
+    eventually("the author", Duration::from_mins(1), || async {
         let html = page(registry, "/?q=ada&template=oc-template-es6&author=Ada").await;
         html.text()
             .contains("id=\"component-greeting\"")
@@ -256,7 +256,7 @@ async fn a_preview_loads_the_client_and_the_component() {
     }
 }
 
-/// Fault E95, and what packages and readers can say besides.
+/// Whatever packages and readers say: it is shown as text.
 #[tokio::test]
 async fn nothing_said_by_packages_or_readers_is_markup() {
     let registry = TestRegistry::start().await;

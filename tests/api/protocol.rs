@@ -99,7 +99,7 @@ async fn answers_are_tagged_and_known_ones_are_not_sent_again() {
     }
 }
 
-/// Fault H131: a cache must keep the modes apart.
+/// A cache must keep the modes apart.
 #[tokio::test]
 async fn answers_vary_by_what_chooses_the_mode() {
     let registry = registry().await;

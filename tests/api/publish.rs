@@ -60,8 +60,7 @@ async fn second_publish_of_a_version_is_refused() {
     assert!(!html.contains("other"), "{html}");
 }
 
-/// Fault A20: whoever retries learns that the content is the same.
-
+/// Whoever retries learns that the content is the same.
 #[tokio::test]
 async fn retry_of_the_same_content_is_told_so() {
     let registry = TestRegistry::start().await;
@@ -171,8 +170,7 @@ async fn template_that_wants_a_newer_registry_is_refused() {
     assert_eq!(word.status, 409, "{}", word.text());
 }
 
-/// Fault A18: by default any client may publish; strict registries ask for the CLI.
-
+/// By default any client may publish; strict registries ask for the CLI.
 #[tokio::test]
 async fn user_agents_are_gated_only_when_strict() {
     let lenient = TestRegistry::start().await;

@@ -97,14 +97,10 @@ async fn packs_are_added_listed_and_removed_while_nodes_run() {
          oc-template-react 4.2.0 (react@18.3.1, react-dom@18.3.1)\n"
     );
 
-    let found = eventually(
-        "the pack to be noticed",
-        Duration::from_secs(10),
-        || async {
-            let answer = registry.get("/hello?name=Ada").await;
-            (answer.status == 200).then_some(answer)
-        },
-    );
+    let found = eventually("the pack to be noticed", Duration::from_mins(1), || async {
+        let answer = registry.get("/hello?name=Ada").await;
+        (answer.status == 200).then_some(answer)
+    });
     let html = found.await.json()["html"].to_string();
     assert!(html.contains("<div><p>Hello Ada</p></div>"), "{html}");
     // A node that starts without npm has it from the store.
@@ -114,7 +110,7 @@ async fn packs_are_added_listed_and_removed_while_nodes_run() {
     templates(&store, "", &["remove", REACT]);
     eventually(
         "the removal to be noticed",
-        Duration::from_secs(10),
+        Duration::from_mins(1),
         || async {
             let answer = registry.get("/hello").await;
             (answer.status == 400).then_some(())

@@ -78,8 +78,7 @@ async fn bodies_that_are_no_single_archive_are_refused() {
     }
 }
 
-/// Fault A6: a slow upload ends, and nobody else waits for it.
-
+/// A slow upload ends, and nobody else waits for it.
 #[tokio::test]
 async fn slow_upload_is_ended() {
     let registry = TestRegistry::start_with("[http]\nbody_timeout = \"1s\"").await;
@@ -100,8 +99,7 @@ async fn slow_upload_is_ended() {
     );
 }
 
-/// Fault A8: a client that goes away leaves nothing behind.
-
+/// A client that goes away leaves nothing behind.
 #[tokio::test]
 async fn broken_upload_leaves_nothing() {
     let registry = TestRegistry::start().await;
@@ -122,7 +120,6 @@ async fn broken_upload_leaves_nothing() {
 }
 
 /// What is answered before the body is read ends the connection, however long the body is.
-
 #[tokio::test]
 async fn endless_bodies_that_nobody_wants_are_cut_off() {
     let registry = TestRegistry::start().await;

@@ -95,7 +95,7 @@ async fn none_of_many_is_lost(store: TestStore) {
     for node in &nodes {
         eventually(
             "every version in the catalog",
-            Duration::from_secs(5),
+            Duration::from_mins(1),
             || async {
                 let mut known = BTreeSet::new();
                 for at in 0..7 {
@@ -163,7 +163,7 @@ async fn ranges_follow_on_the_other_node() {
 
     eventually(
         "the range on the other node",
-        Duration::from_secs(5),
+        Duration::from_mins(1),
         || async { (second.get("/hello/1.x").await.status == 200).then_some(()) },
     )
     .await;

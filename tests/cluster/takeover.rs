@@ -269,7 +269,7 @@ async fn bucket_on_an_unsafe_store_is_served_and_left_alone() {
     node.publish(&hello("1.2.0")).await;
     eventually(
         "the other registry's publish",
-        Duration::from_secs(10),
+        Duration::from_mins(1),
         || async {
             let newest = ochre.get("/hello/1.x").await.expect_status(200).json();
             (newest["version"] == "1.2.0").then_some(())

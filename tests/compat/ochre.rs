@@ -68,7 +68,7 @@ async fn run(
         // The reference answers a publish before its list holds it.
         let url = format!("{}own/1.0.0", place.registry);
         let client = http_client();
-        eventually(&url, Duration::from_secs(20), || {
+        eventually(&url, Duration::from_mins(1), || {
             let request = client.get(&url).header("accept", INFO);
             async move { (Answer::try_of(request).await.ok()?.status == 200).then_some(()) }
         })

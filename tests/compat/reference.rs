@@ -148,7 +148,7 @@ pub(crate) async fn publish_all(components: &[Packaged], place: &Place) {
     }
     for component in components {
         let url = format!("{}{}/{}", place.registry, component.name, component.version);
-        eventually(&url, Duration::from_secs(20), || {
+        eventually(&url, Duration::from_mins(1), || {
             let request = client.get(&url).header("accept", crate::request::INFO);
             async move {
                 let answer = Answer::try_of(request).await.ok()?;
