@@ -2,8 +2,6 @@
 
 use std::{str::FromStr, sync::Arc};
 
-use serde::{Deserialize, Serialize};
-
 use crate::{Range, Version, text::checked_text};
 
 /// Longest accepted name, in bytes.
@@ -14,8 +12,7 @@ const RESERVED: &str = "latest";
 
 /// Name of a channel: a lower-case letter, then up to 31 of `a-z 0-9 -`. No version, no range
 /// (`x`, `v1`) and not `latest`, so that no request that means something today changes its meaning.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ChannelName(Arc<str>);
 
 /// The text is no name of a channel.
@@ -28,7 +25,7 @@ pub struct ChannelError;
 
 // === impl ChannelName ===
 
-checked_text!(ChannelName, ChannelError);
+checked_text!(ChannelName);
 
 impl FromStr for ChannelName {
     type Err = ChannelError;

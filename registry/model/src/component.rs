@@ -12,8 +12,7 @@ const NAME_MAX: usize = 255;
 /// Name of a component: one or more of `A-Z a-z 0-9 _ -`, and not `_package`.
 ///
 /// Source: `packages/oc/src/registry/domain/validators/index.ts`.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ComponentName(Arc<str>);
 
 /// The text is no component name.
@@ -38,7 +37,7 @@ pub struct IdError;
 
 // === impl ComponentName ===
 
-checked_text!(ComponentName, NameError);
+checked_text!(ComponentName);
 
 impl FromStr for ComponentName {
     type Err = NameError;

@@ -29,8 +29,7 @@ pub enum ReleaseState {
 pub struct StateError;
 
 /// Why a release has its state: one line of 1 to 512 bytes.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct StateNote(Arc<str>);
 
 /// The text is no note.
@@ -87,7 +86,7 @@ impl fmt::Display for ReleaseState {
 
 // === impl StateNote ===
 
-checked_text!(StateNote, NoteError);
+checked_text!(StateNote);
 
 impl FromStr for StateNote {
     type Err = NoteError;

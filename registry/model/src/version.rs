@@ -3,9 +3,9 @@
 use std::{cmp::Ordering, fmt, hash::Hash, str::FromStr};
 
 use compact_str::CompactString;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use crate::grammar;
+use crate::{grammar, text};
 
 /// Longest accepted version text, in UTF-16 units (`MAX_LENGTH` of npm's `semver`).
 pub(crate) const VERSION_MAX: usize = 256;
@@ -24,8 +24,7 @@ const LARGE: u64 = u64::MAX;
 ///
 /// Registries hold millions of them: 40 bytes each, and nothing beside them when the text has at
 /// most 24.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
+#[derive(Clone, Debug)]
 pub struct Version {
     text: CompactString,
     /// Major, minor and patch number, in the order of versions.
@@ -121,8 +120,9 @@ impl FromStr for Version {
     type Err = VersionError;
 
     fn from_str(text: &str) -> Result<Self, VersionError> {
-        // A UTF-16 unit is at most three bytes of UTF-8.
-        if text.len() > 3 * VERSION_MAX || text.encode_utf16().count() > VERSION_MAX {
+        // A UTF-16 unit is one to three bytes of UTF-8.
+        let is_long = text.len() > VERSION_MAX;
+        if is_long && (text.len() > 3 * VERSION_MAX || text.encode_utf16().count() > VERSION_MAX) {
             return Err(VersionError);
         }
         let trimmed = text.trim_matches(grammar::is_space);
@@ -138,17 +138,15 @@ impl FromStr for Version {
     }
 }
 
-impl TryFrom<String> for Version {
-    type Error = VersionError;
-
-    fn try_from(text: String) -> Result<Self, VersionError> {
-        text.parse()
+impl<'de> Deserialize<'de> for Version {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        text::deserialize(deserializer)
     }
 }
 
-impl From<Version> for String {
-    fn from(version: Version) -> Self {
-        version.text.into_string()
+impl Serialize for Version {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.as_str())
     }
 }
 

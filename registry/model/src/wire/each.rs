@@ -4,7 +4,7 @@ use std::{fmt, marker::PhantomData};
 
 use serde::{
     Deserialize, Deserializer,
-    de::{self, DeserializeOwned, DeserializeSeed, IgnoredAny, MapAccess, Visitor},
+    de::{self, DeserializeSeed, IgnoredAny, MapAccess, Visitor},
 };
 
 use super::{WireError, deserialize};
@@ -15,8 +15,8 @@ use super::{WireError, deserialize};
 /// # Errors
 ///
 /// [`WireError`], as when the file is read whole; what was handed over before counts for nothing.
-pub fn each_component<T: DeserializeOwned>(
-    bytes: &[u8],
+pub fn each_component<'de, T: Deserialize<'de>>(
+    bytes: &'de [u8],
     mut each: impl FnMut(String, T),
 ) -> Result<u64, WireError> {
     deserialize(bytes, File(&mut each, PhantomData))
@@ -31,7 +31,7 @@ struct Components<'a, F, T>(&'a mut F, PhantomData<T>);
 #[derive(Deserialize)]
 struct Milliseconds(#[serde(deserialize_with = "super::milliseconds")] u64);
 
-impl<'de, F: FnMut(String, T), T: DeserializeOwned> DeserializeSeed<'de> for File<'_, F, T> {
+impl<'de, F: FnMut(String, T), T: Deserialize<'de>> DeserializeSeed<'de> for File<'_, F, T> {
     type Value = u64;
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<u64, D::Error> {
@@ -39,7 +39,7 @@ impl<'de, F: FnMut(String, T), T: DeserializeOwned> DeserializeSeed<'de> for Fil
     }
 }
 
-impl<'de, F: FnMut(String, T), T: DeserializeOwned> Visitor<'de> for File<'_, F, T> {
+impl<'de, F: FnMut(String, T), T: Deserialize<'de>> Visitor<'de> for File<'_, F, T> {
     type Value = u64;
 
     fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -66,7 +66,7 @@ impl<'de, F: FnMut(String, T), T: DeserializeOwned> Visitor<'de> for File<'_, F,
     }
 }
 
-impl<'de, F: FnMut(String, T), T: DeserializeOwned> DeserializeSeed<'de> for Components<'_, F, T> {
+impl<'de, F: FnMut(String, T), T: Deserialize<'de>> DeserializeSeed<'de> for Components<'_, F, T> {
     type Value = ();
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
@@ -74,7 +74,7 @@ impl<'de, F: FnMut(String, T), T: DeserializeOwned> DeserializeSeed<'de> for Com
     }
 }
 
-impl<'de, F: FnMut(String, T), T: DeserializeOwned> Visitor<'de> for Components<'_, F, T> {
+impl<'de, F: FnMut(String, T), T: Deserialize<'de>> Visitor<'de> for Components<'_, F, T> {
     type Value = ();
 
     fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
