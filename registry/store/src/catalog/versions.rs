@@ -192,8 +192,13 @@ impl ComponentVersions {
 
 impl FromIterator<(Version, VersionSummary)> for ComponentVersions {
     fn from_iter<I: IntoIterator<Item = (Version, VersionSummary)>>(items: I) -> Self {
-        let sorted: BTreeMap<Version, VersionSummary> = items.into_iter().collect();
-        let (mut versions, mut details): (Vec<_>, Vec<_>) = sorted.into_iter().unzip();
+        let (mut versions, mut details): (Vec<Version>, Vec<_>) = items.into_iter().unzip();
+        // What Ochre writes is in order.
+        if !versions.is_sorted_by(|before, after| before < after) {
+            let unordered = versions.into_iter().zip(details);
+            let sorted: BTreeMap<Version, VersionSummary> = unordered.collect();
+            (versions, details) = sorted.into_iter().unzip();
+        }
         versions.shrink_to_fit();
         details.shrink_to_fit();
         Self {

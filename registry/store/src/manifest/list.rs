@@ -1,8 +1,13 @@
 //! `components.json`: names and versions.
 
-use std::collections::{BTreeMap, HashSet};
+use std::{
+    borrow::Cow,
+    collections::{BTreeMap, HashSet},
+};
 
 use ochre_model::{ComponentName, Version, WireError, each_component, json, json::JsonError};
+
+use serde::Deserialize;
 
 use super::file::{Compared, Manifest};
 use crate::catalog::{ComponentVersions, Components};
@@ -10,6 +15,10 @@ use crate::catalog::{ComponentVersions, Components};
 /// `components.json`.
 #[derive(Debug)]
 pub(crate) struct List;
+
+/// One version, as the file has it.
+#[derive(Deserialize)]
+struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
 
 // === impl List ===
 
@@ -22,17 +31,29 @@ impl Manifest for List {
     fn compare(bytes: &[u8], known: &Components) -> Result<Compared<Vec<String>>, WireError> {
         let mut surplus: BTreeMap<String, Vec<String>> = BTreeMap::new();
         let mut complete: HashSet<ComponentName> = HashSet::with_capacity(known.len());
-        let last_edit = each_component(bytes, |name, mut texts: Vec<String>| {
+        let mut listed: Vec<bool> = Vec::new();
+        let last_edit = each_component(bytes, |name, texts: Vec<Text<'_>>| {
+            let mut texts: Vec<&str> = texts.iter().map(|Text(text)| text.as_ref()).collect();
             if let Some((name, versions)) = known.get_key_value(name.as_str()) {
-                let mut found: HashSet<Version> = HashSet::with_capacity(texts.len());
-                texts.retain(|text| match text.parse() {
-                    Ok(version) if versions.contains(&version) => {
-                        found.insert(version);
-                        false
-                    }
-                    _ => true,
-                });
-                if found.len() == versions.versions().len() {
+                let versions = versions.versions();
+                let is_equal = texts
+                    .iter()
+                    .copied()
+                    .eq(versions.iter().map(Version::as_str));
+                if is_equal {
+                    texts.clear();
+                } else {
+                    listed.clear();
+                    listed.resize(versions.len(), false);
+                    texts.retain(|text| match position(versions, text) {
+                        Some(position) => {
+                            listed[position] = true;
+                            false
+                        }
+                        None => true,
+                    });
+                }
+                if is_equal || listed.iter().all(|listed| *listed) {
                     complete.insert(name.clone());
                 }
             } else if texts.is_empty() {
@@ -40,7 +61,8 @@ impl Manifest for List {
                 surplus.entry(name.clone()).or_default();
             }
             if !texts.is_empty() {
-                surplus.entry(name).or_default().append(&mut texts);
+                let texts = texts.into_iter().map(str::to_owned);
+                surplus.entry(name).or_default().extend(texts);
             }
         })?;
         Ok(Compared {
@@ -67,6 +89,12 @@ impl Manifest for List {
         }
         json::write(&texts, bytes)
     }
+}
+
+/// Where a version is in the catalog's.
+fn position(versions: &[Version], text: &str) -> Option<usize> {
+    let version: Version = text.parse().ok()?;
+    versions.binary_search(&version).ok()
 }
 
 #[cfg(test)]
