@@ -8,7 +8,7 @@ mod describe;
 mod listing;
 
 use std::{
-    collections::HashMap,
+    collections::{BTreeSet, HashMap},
     sync::{
         Arc, Mutex, PoisonError, RwLock,
         atomic::{AtomicBool, AtomicU64, Ordering},
@@ -18,7 +18,7 @@ use std::{
 
 use arc_swap::ArcSwapOption;
 use ochre_model::{ComponentId, ComponentName, Version};
-use ochre_store::{Catalog, CatalogSnapshot};
+use ochre_store::{Catalog, CatalogSnapshot, ComponentVersions};
 
 use crate::{oc_client::OcClient, served::Served};
 
@@ -159,10 +159,26 @@ impl Directory {
 
     /// Newest releases that are not described yet.
     fn undescribed(&self) -> Vec<ComponentId> {
+        self.undescribed_among(self.catalog.load_full().iter())
+    }
+
+    /// Those of some components.
+    fn undescribed_of(&self, names: &BTreeSet<ComponentName>) -> Vec<ComponentId> {
         let snapshot = self.catalog.load_full();
+        let listed = names.iter().filter_map(|name| {
+            let component = snapshot.get(name.as_str())?;
+            Some((name, component))
+        });
+        self.undescribed_among(listed)
+    }
+
+    fn undescribed_among<'a>(
+        &self,
+        components: impl Iterator<Item = (&'a ComponentName, &'a Arc<ComponentVersions>)>,
+    ) -> Vec<ComponentId> {
         let descriptions = self.descriptions.read();
         let descriptions = descriptions.unwrap_or_else(PoisonError::into_inner);
-        let newest = snapshot.iter().filter_map(|(name, component)| {
+        let newest = components.filter_map(|(name, component)| {
             let version = component.resolve("")?;
             let known = descriptions.get(name).map(|(version, _)| version);
             (known != Some(version)).then(|| ComponentId {

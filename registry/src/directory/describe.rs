@@ -1,10 +1,10 @@
 //! Reads, beside requests, what only `package.json` tells of the newest releases.
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use futures::{FutureExt, StreamExt, stream};
-use ochre_cdn_sync::{FeedError, Subscription, Watch};
-use ochre_model::{ComponentId, PackageJson};
+use ochre_cdn_sync::{FeedError, FeedEvent, Watch};
+use ochre_model::{Change, ComponentId, ComponentName, PackageJson};
 use ochre_store::{ComponentStore, ReadError};
 use serde_json::Value;
 
@@ -41,6 +41,13 @@ pub struct DescribeParts {
     pub watch: Watch,
 }
 
+/// Which components are looked at next.
+#[derive(Debug)]
+enum Due {
+    All,
+    These(BTreeSet<ComponentName>),
+}
+
 /// Describes every component, then each new release; never ends.
 pub async fn run(parts: DescribeParts) {
     let mut changes = parts.watch.feed().subscribe();
@@ -48,42 +55,53 @@ pub async fn run(parts: DescribeParts) {
     if parts.watch.loaded().await.is_err() {
         return;
     }
+    let mut due = Due::All;
     loop {
-        let failed = describe_all(&parts).await;
+        let failed = describe_all(&parts, due).await;
         // Without failures there is nothing to do before the next change.
-        let wait = if failed { RETRY } else { Duration::MAX };
-        let changed = tokio::time::timeout(wait, changes.next()).await;
-        if matches!(changed, Ok(Err(FeedError::Closed))) || drain(&mut changes) {
+        let wait = if failed.is_empty() {
+            Duration::MAX
+        } else {
+            RETRY
+        };
+        due = Due::These(failed);
+        if let Ok(told) = tokio::time::timeout(wait, changes.next()).await
+            && !due.add(told)
+        {
             return;
         }
-    }
-}
-
-/// Takes what happened meanwhile: one look at the catalog is for all of it. Says whether the feed
-/// has ended.
-fn drain(changes: &mut Subscription) -> bool {
-    loop {
-        match changes.next().now_or_never() {
-            Some(Ok(_) | Err(FeedError::Lagged(_))) => {}
-            Some(Err(FeedError::Closed)) => return true,
-            None => return false,
+        // One look at the catalog is for everything that happened meanwhile.
+        while let Some(told) = changes.next().now_or_never() {
+            if !due.add(told) {
+                return;
+            }
         }
     }
 }
 
-/// Describes what is not yet; says whether some of it could not be read for now.
-async fn describe_all(parts: &DescribeParts) -> bool {
-    let ids = parts.directory.undescribed();
+/// Describes what is due and not described yet; tells what could not be read for now.
+async fn describe_all(parts: &DescribeParts, due: Due) -> BTreeSet<ComponentName> {
+    let directory = Arc::clone(&parts.directory);
+    let looked = match due {
+        Due::All => tokio::task::spawn_blocking(move || directory.undescribed()).await,
+        Due::These(names) => Ok(directory.undescribed_of(&names)),
+    };
+    // Only a runtime that is shutting down refuses.
+    let ids = looked.unwrap_or_default();
     let is_large = ids.len() > BURST;
     let reads = stream::iter(ids)
         .map(|id| async { read(&parts.store, id).await })
         .buffer_unordered(CONCURRENCY);
     let mut batches = std::pin::pin!(reads.chunks(BATCH));
-    let mut failed = false;
+    let mut failed = BTreeSet::new();
     while let Some(batch) = batches.next().await {
-        let wanted = batch.len();
-        let described: Vec<_> = batch.into_iter().flatten().collect();
-        failed |= described.len() < wanted;
+        let mut described = Vec::with_capacity(batch.len());
+        for read in batch {
+            match read {
+                Ok(read) => described.push(read),
+                Err(id) => drop(failed.insert(id.name)),
+            }
+        }
         parts.directory.describe(described);
         if is_large {
             tokio::time::sleep(PAUSE).await;
@@ -92,17 +110,49 @@ async fn describe_all(parts: &DescribeParts) -> bool {
     failed
 }
 
-/// A release whose file is damaged or gone has an empty description; `None` when the store failed.
-async fn read(store: &ComponentStore, id: ComponentId) -> Option<(ComponentId, Description)> {
+/// A release whose file is damaged or gone has an empty description; the release itself
+/// when the store failed.
+async fn read(
+    store: &ComponentStore,
+    id: ComponentId,
+) -> Result<(ComponentId, Description), ComponentId> {
     match store.read_package_json(&id).await {
-        Ok(manifest) => Some((id, Description::of(&manifest))),
+        Ok(manifest) => Ok((id, Description::of(&manifest))),
         Err(ReadError::Malformed { .. } | ReadError::Integrity(_) | ReadError::NotFound(_)) => {
-            Some((id, Description::default()))
+            Ok((id, Description::default()))
         }
         Err(error) => {
             tracing::debug!(component = %id, error = %Chain(&error), "a release was not described yet");
-            None
+            Err(id)
         }
+    }
+}
+
+// === impl Due ===
+
+impl Due {
+    /// Adds what the feed tells; false when it has ended.
+    fn add(&mut self, told: Result<FeedEvent, FeedError>) -> bool {
+        match (told, self) {
+            (Err(FeedError::Closed), _) => return false,
+            (Err(FeedError::Lagged(_)), due) => *due = Self::All,
+            (Ok(_), Self::All) => {}
+            (Ok(event), Self::These(names)) => {
+                names.extend(event.changes.iter().filter_map(name).cloned());
+            }
+        }
+        true
+    }
+}
+
+/// The component that has changed.
+fn name(change: &Change) -> Option<&ComponentName> {
+    match change {
+        Change::Published(id) | Change::Removed(id) | Change::StateChanged { id, .. } => {
+            Some(&id.name)
+        }
+        Change::ChannelMoved { name, .. } => Some(name),
+        _ => None,
     }
 }
 
