@@ -111,9 +111,14 @@ impl IndexReader {
 
     /// Whether the snapshot is there and undamaged, which nodes that know the index do not notice.
     pub(super) async fn has_snapshot(&self, state: &IndexState) -> Result<bool, IndexError> {
-        let Some(snapshot) = state.log.as_ref().and_then(Log::snapshot) else {
-            return Ok(true);
-        };
+        match state.log.as_ref().and_then(Log::snapshot) {
+            Some(snapshot) => self.holds(snapshot).await,
+            None => Ok(true),
+        }
+    }
+
+    /// Whether a snapshot is there, and undamaged.
+    async fn holds(&self, snapshot: &SnapshotRef) -> Result<bool, IndexError> {
         let Some(bytes) = self.fetch(snapshot).await? else {
             return Ok(false);
         };
@@ -182,12 +187,18 @@ impl IndexReader {
         let put = self
             .objects
             .put(&path, &bytes, PutMode::Create, Labels::default());
-        match put.await {
-            // The name is one of its own: an earlier attempt arrived after all.
-            Ok(_) | Err(Error::AlreadyExists { .. } | Error::Precondition { .. }) => {}
-            Err(error) => return Err(SwapError::Store(error).into()),
+        let put = put.await;
+        let snapshot = SnapshotRef { at, name, sha256 };
+        match put {
+            Ok(_) => Ok(snapshot),
+            // The name is one of its own: an earlier attempt arrived after all, if it is there.
+            Err(Error::AlreadyExists { .. } | Error::Precondition { .. })
+                if self.holds(&snapshot).await? =>
+            {
+                Ok(snapshot)
+            }
+            Err(error) => Err(SwapError::Store(error).into()),
         }
-        Ok(SnapshotRef { at, name, sha256 })
     }
 
     /// Removes snapshots older than `oldest`, which no index that may be read any more names.
