@@ -11,6 +11,8 @@ use ochre_store::{
 };
 use serde_json::{Value, json};
 
+use crate::index_forms;
+
 /// The component that all of them publish.
 pub(crate) const NAME: &str = "hello";
 
@@ -34,6 +36,10 @@ pub(crate) enum Actor {
     Reconcile(ReconcileScope),
     /// Reads the catalog so many times, and takes over what it finds.
     Poll(usize),
+    /// Writes so much so often that each time a snapshot takes the place of the log.
+    Fold(usize),
+    /// Gives the index the newest form.
+    Upgrade,
     /// Looks for a version and reads all of it.
     Read { version: &'static str },
     /// A registry of OpenComponents starts: looks for folders and writes the list anew.
@@ -90,6 +96,8 @@ impl Actor {
             Self::Edit(_)
             | Self::Reconcile(_)
             | Self::Poll(_)
+            | Self::Fold(_)
+            | Self::Upgrade
             | Self::Read { .. }
             | Self::NodeStart => None,
         }
@@ -107,6 +115,11 @@ impl Actor {
             Self::Edit(edit) => return edit.make(&store).await,
             Self::Reconcile(scope) => store.reconcile(scope, None).await.map(drop),
             Self::Read { version } => read(&store, version).await,
+            Self::Fold(times) => return fold(&store, objects.as_ref(), times).await,
+            Self::Upgrade => match store.upgrade_index().await {
+                Ok(_) => return Outcome::Done,
+                Err(error) => return Outcome::Failed(format!("{error:?}")),
+            },
             Self::Poll(times) => match poll(&store, times).await {
                 Ok(revision) => return Outcome::Polled(revision),
                 Err(error) => Err(error),
@@ -166,6 +179,25 @@ pub(crate) async fn publish(store: &ComponentStore, version: &str, content: &str
         Err(CommitError::AlreadyPublished { same_content }) => Outcome::Refused { same_content },
         Err(error) => Outcome::Failed(format!("{error:?}")),
     }
+}
+
+/// Has the log folded, by changes of a state that make no difference to what is served.
+pub(crate) async fn fold(
+    store: &ComponentStore,
+    objects: &dyn ObjectStore,
+    times: usize,
+) -> Outcome {
+    let states = [ReleaseState::Deprecated, ReleaseState::Active];
+    for state in states.into_iter().cycle().take(times) {
+        if let Err(error) = index_forms::lengthen(objects).await {
+            return Outcome::Failed(format!("{error:?}"));
+        }
+        let changed = Edit::SetState("0.9.0", state).make(store).await;
+        if !matches!(changed, Outcome::Changed) {
+            return changed;
+        }
+    }
+    Outcome::Done
 }
 
 /// The release of that content.

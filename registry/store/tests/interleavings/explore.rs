@@ -12,7 +12,8 @@ use std::{collections::BTreeSet, sync::Arc};
 
 use crate::{
     gate::Fate,
-    run::{Execution, Fault, Id, Pending, Stage, execute},
+    run::{Execution, Fault, Id, Pending, execute},
+    stage::Stage,
 };
 
 /// What was tried.

@@ -61,7 +61,7 @@ pub(crate) enum Fate {
 
 /// A call that waits, or one that is still to be done after its caller heard an error.
 enum Waiting {
-    Caller(oneshot::Sender<Fate>),
+    Caller(oneshot::Sender<Option<Fate>>),
     Effect(BoxFuture<'static, ()>),
 }
 
@@ -119,9 +119,16 @@ impl Arrival {
     pub(crate) async fn proceed(self, fate: Fate) {
         match self.waiting {
             Waiting::Caller(caller) => {
-                let _ = caller.send(fate);
+                let _ = caller.send(Some(fate));
             }
             Waiting::Effect(effect) => effect.await,
+        }
+    }
+
+    /// Ends what its process was doing. Locks that it held are free, as a kernel has it.
+    pub(crate) fn die(self) {
+        if let Waiting::Caller(caller) = self.waiting {
+            let _ = caller.send(None);
         }
     }
 
@@ -199,8 +206,10 @@ impl GatedStore {
         let waiting = Waiting::Caller(caller);
         lock(&self.gate.arrivals).push(Arrival { call, waiting });
         match fate.await {
-            Ok(fate) => fate,
-            // The run is over, or the actor's process has died.
+            Ok(Some(fate)) => fate,
+            // Its process has died: a task ends where it is, and nobody prints anything.
+            Ok(None) => std::panic::resume_unwind(Box::new("the process has died")),
+            // The run is over.
             Err(_) => futures::future::pending().await,
         }
     }

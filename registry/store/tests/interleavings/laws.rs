@@ -14,8 +14,9 @@ use serde_json::Value;
 use crate::{
     actors::{Actor, NAME, Outcome, id, key, publish},
     gate::{Access, Call},
-    run::{Fault, Stage, handle},
+    run::Fault,
     serial::{self, Ending},
+    stage::{IndexForm, LONG, Stage},
 };
 
 /// Longer than a marker without a release is left alone.
@@ -113,7 +114,7 @@ impl Laws {
 
     /// No version leaves the catalog, and neither numbers nor times go back.
     async fn nothing_goes_back(&mut self, call: Option<&Call>) -> Law {
-        let reader = handle(Arc::new(self.memory.fork()), 0);
+        let reader = self.stage.bystander(self.memory.fork());
         reader.hold_writes();
         let read = reader
             .read_catalog(None)
@@ -162,7 +163,7 @@ impl Laws {
         let Actor::Publish { version, content } = actor else {
             return Ok(());
         };
-        let node = handle(Arc::new(self.memory.fork()), 0);
+        let node = self.stage.bystander(self.memory.fork());
         self.serves(&node, version, content).await?;
         let catalog = read_catalog(&node).await?;
         if catalog.contains(&id(version)) {
@@ -190,9 +191,13 @@ impl Laws {
         if self.fault == Fault::None {
             self.mended_by_polls(outcomes, stores).await?;
         }
-        let node = handle(Arc::clone(&self.memory) as _, LATER_MS);
+        let node = self.stage.process(Arc::clone(&self.memory) as _, LATER_MS);
+        if self.stage.scenario.index == IndexForm::Large {
+            self.exported_behind(&node, stores).await?;
+        }
         let report = node.reconcile(self.scope(), None).await;
         let report = report.map_err(|error| format!("{error:?}"))?;
+        node.committer().drain(LONG).await;
         if !report.problems.is_empty() {
             return Err(format!("{:?}", report.problems));
         }
@@ -210,6 +215,17 @@ impl Laws {
         self.as_if_one_after_the_other(&catalog, outcomes)?;
         self.no_markers().await?;
         self.can_be_repeated(&node, outcomes).await
+    }
+
+    /// Whoever lives brings to an end what it began, and a new node learns what is left to it.
+    async fn exported_behind(&self, node: &ComponentStore, stores: &[ComponentStore]) -> Law {
+        for (at, store) in stores.iter().enumerate() {
+            let dead = matches!(self.fault, Fault::Crash { actor, .. } if actor == at);
+            if !dead && !store.committer().drain(LONG).await {
+                return Err("an export never comes to an end".to_owned());
+            }
+        }
+        read_catalog(node).await.map(drop)
     }
 
     /// Ochre leaves a mark of what is unfinished. A Node registry leaves none.

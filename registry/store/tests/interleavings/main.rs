@@ -12,16 +12,21 @@ mod actors;
 mod content_tags;
 mod explore;
 mod gate;
+mod index_forms;
 mod laws;
 mod run;
 mod serial;
+mod stage;
+
+use std::sync::Arc;
 
 use actors::{Actor, Edit, NodeList};
 use explore::{Contended, Tried};
 use gate::Fate;
 use ochre_model::ReleaseState;
 use ochre_store::ReconcileScope;
-use run::{Fault, Scenario, Stage};
+use run::Fault;
+use stage::{Ground, IndexForm, Scenario, Stage};
 
 /// What goes wrong with a call; none is the end of its process.
 const FAULTS: [Option<Fate>; 8] = [
@@ -60,7 +65,8 @@ const fn node(version: &'static str, list: NodeList) -> Actor {
 fn over_a_catalog(actors: &[Actor]) -> Scenario {
     Scenario {
         seed: &["0.9.0"],
-        content_tags: false,
+        ground: Ground::Bucket,
+        index: IndexForm::Log,
         actors: actors.to_vec(),
     }
 }
@@ -84,9 +90,22 @@ fn over_a_channel(edits: &[Edit]) -> Scenario {
 /// Over a store with the same tags for the same content.
 fn over_content_tags(actors: &[Actor]) -> Scenario {
     Scenario {
-        content_tags: true,
+        ground: Ground::ContentTags,
         ..over_a_catalog(actors)
     }
+}
+
+/// Over a folder that holds a version already.
+fn over_a_folder(actors: &[Actor]) -> Scenario {
+    Scenario {
+        ground: Ground::Folder,
+        ..over_a_catalog(actors)
+    }
+}
+
+/// The same over an index that lies there in another form.
+fn found_as(index: IndexForm, scenario: Scenario) -> Scenario {
+    Scenario { index, ..scenario }
 }
 
 fn every_order(scenario: &Scenario) {
@@ -97,14 +116,29 @@ fn every_order(scenario: &Scenario) {
 
 /// One fault, at every call of every process and of every kind.
 fn every_fault(scenario: &Scenario) {
+    one_fault(scenario, &FAULTS, 1);
+}
+
+/// The same where a run takes long: one process after the other.
+fn every_fault_in_turn(scenario: &Scenario) {
+    one_fault(scenario, &FAULTS, 0);
+}
+
+/// The end of a process at every call.
+fn every_crash(scenario: &Scenario) {
+    one_fault(scenario, &[None], 0);
+}
+
+fn one_fault(scenario: &Scenario, fates: &[Option<Fate>], switches: usize) {
     let begun = std::time::Instant::now();
     let stage = Stage::new(scenario);
-    let free = explore::all_orders(&stage, Fault::None, usize::MAX);
+    let switches = switches + usize::from(is_thorough());
+    let contended = contended(&stage, switches);
     let mut sum = Tried::default();
     for actor in 0..scenario.actors.len() {
-        for fate in FAULTS {
+        for fate in fates.iter().copied() {
             // To an edit, an index that is not found is one without versions.
-            let edits = matches!(scenario.actors[actor], Actor::Edit(_));
+            let edits = matches!(scenario.actors[actor], Actor::Edit(_) | Actor::Fold(_));
             if edits && fate == Some(Fate::Miss) {
                 continue;
             }
@@ -113,11 +147,7 @@ fn every_fault(scenario: &Scenario) {
                     None => Fault::Crash { actor, call },
                     Some(fate) => Fault::Call { actor, call, fate },
                 };
-                let tried = if is_thorough() {
-                    explore::all_orders(&stage, fault, usize::MAX)
-                } else {
-                    explore::few_switches(&stage, &free.contended, fault, 1)
-                };
+                let tried = explore::few_switches(&stage, &contended, fault, switches);
                 let struck = tried.struck;
                 sum += tried;
                 if !struck {
@@ -126,10 +156,15 @@ fn every_fault(scenario: &Scenario) {
             }
         }
     }
-    told(scenario, "one fault anywhere", &sum, begun);
+    told(
+        scenario,
+        &format!("one fault anywhere, {switches} switches"),
+        &sum,
+        begun,
+    );
 }
 
-/// Whether the cases that take long are run as well, and faults in every order.
+/// Whether every order is tried where else those with few switches are, and more of those.
 fn is_thorough() -> bool {
     std::env::var_os("OCHRE_INTERLEAVINGS").is_some_and(|value| value == "thorough")
 }
@@ -184,6 +219,36 @@ cases! { every_order {
     a_channel_is_moved_to_a_version_that_is_yanked:
         over_a_channel(&[Edit::MoveTo("0.9.0"), Edit::RollBack, YANK]);
     a_version_is_yanked_beside_a_publish: over_a_catalog(&[X, Actor::Edit(YANK)]);
+    two_versions_are_published_and_a_log_is_folded:
+        found_as(IndexForm::LongLog, over_a_catalog(&[X, OTHER]));
+    a_publish_folds_a_log_and_is_polled:
+        found_as(IndexForm::LongLog, over_a_catalog(&[X, Actor::Poll(2)]));
+    snapshots_are_removed_under_a_reader:
+        found_as(IndexForm::Snapshot, over_a_catalog(&[Actor::Fold(2), Actor::Poll(1)]));
+    two_versions_are_published_into_an_index_of_one_text:
+        found_as(IndexForm::OneText, over_a_catalog(&[X, OTHER]));
+    an_index_of_one_text_is_upgraded_beside_a_publish:
+        found_as(IndexForm::OneText, over_a_catalog(&[X, Actor::Upgrade]));
+    a_channel_in_an_index_of_one_text_is_rolled_back_twice:
+        found_as(IndexForm::OneText, over_a_channel(&[Edit::RollBack, Edit::RollBack]));
+} }
+
+cases! { two_switches {
+    a_list_that_lost_a_version_again_is_mended_by_polls:
+        over_a_catalog(&[X, Actor::NodeStart, Actor::Poll(1)]);
+    one_version_is_published_twice_in_a_folder: over_a_folder(&[X, Y]);
+    two_versions_are_published_in_a_folder: over_a_folder(&[X, OTHER]);
+    a_publish_in_a_folder_is_polled: over_a_folder(&[X, Actor::Poll(2)]);
+    a_publish_in_a_folder_is_reconciled: over_a_folder(&[X, PENDING]);
+    a_publish_in_a_folder_is_read: over_a_folder(&[X, Actor::Read { version: "1.0.0" }]);
+    a_channel_in_a_folder_is_rolled_back_twice: Scenario {
+        ground: Ground::Folder,
+        ..over_a_channel(&[Edit::RollBack, Edit::RollBack])
+    };
+    a_channel_is_moved_while_a_log_is_folded: found_as(
+        IndexForm::LongLog,
+        over_a_channel(&[Edit::MoveTo("0.7.0"), Edit::RollBack, YANK]),
+    );
 } }
 
 cases! { every_fault {
@@ -200,18 +265,35 @@ cases! { every_fault {
     a_version_is_yanked_and_offered_again: over_a_channel(&[YANK, UNYANK]);
 } }
 
+cases! { every_crash {
+    a_version_is_published_into_a_large_catalog:
+        found_as(IndexForm::Large, over_a_catalog(&[X]));
+} }
+
+cases! { every_fault_in_turn {
+    one_version_is_published_twice_in_a_folder: over_a_folder(&[X, Y]);
+    two_versions_are_published_in_a_folder: over_a_folder(&[X, OTHER]);
+    snapshots_are_removed_under_a_reader:
+        found_as(IndexForm::Snapshot, over_a_catalog(&[Actor::Fold(2), Actor::Poll(1)]));
+    two_versions_are_published_and_a_log_is_folded:
+        found_as(IndexForm::LongLog, over_a_catalog(&[X, OTHER]));
+    two_versions_are_published_into_an_index_of_one_text:
+        found_as(IndexForm::OneText, over_a_catalog(&[X, OTHER]));
+} }
+
 cases! { one_switch {
     a_publish_is_reconciled_with_everything: over_a_catalog(&[X, EVERYTHING]);
     three_versions_are_published: over_a_catalog(&[X, OTHER, publisher("1.0.2", "u")]);
     one_version_is_published_thrice: over_a_catalog(&[X, Y, X]);
     one_version_is_published_twice_and_reconciled: over_a_catalog(&[X, Y, PENDING]);
+    a_log_is_folded_beside_a_publish_and_a_poll:
+        found_as(IndexForm::Snapshot, over_a_catalog(&[X, Actor::Fold(2), Actor::Poll(1)]));
+    two_versions_are_published_into_a_large_catalog:
+        found_as(IndexForm::Large, over_a_catalog(&[X, OTHER]));
+    a_publish_into_a_large_catalog_is_polled:
+        found_as(IndexForm::Large, over_a_catalog(&[X, Actor::Poll(2)]));
     a_node_registry_and_ours_are_polled:
         over_a_catalog(&[X, node("1.0.1", NodeList::Folders), Actor::Poll(2)]);
-} }
-
-cases! { two_switches {
-    a_list_that_lost_a_version_again_is_mended_by_polls:
-        over_a_catalog(&[X, Actor::NodeStart, Actor::Poll(1)]);
 } }
 
 fn one_switch(scenario: &Scenario) {
@@ -222,16 +304,33 @@ fn two_switches(scenario: &Scenario) {
     some_orders(scenario, 2);
 }
 
-/// Every order in what is run by hand, else those with few switches.
+/// Every order in what is run by hand, else those with few switches. Where one actor waits for the
+/// lock of another there is no every order: one switch more.
 fn some_orders(scenario: &Scenario, switches: usize) {
-    if is_thorough() {
-        return every_order(scenario);
-    }
+    let switches = match (is_thorough(), scenario.has_locks()) {
+        (true, false) => return every_order(scenario),
+        (true, true) => switches + 1,
+        (false, _) => switches,
+    };
     let begun = std::time::Instant::now();
     let stage = Stage::new(scenario);
-    let serial = explore::few_switches(&stage, &Contended::new(), Fault::None, 0);
-    let tried = explore::few_switches(&stage, &serial.contended, Fault::None, switches);
+    let contended = in_turn(&stage).contended;
+    let tried = explore::few_switches(&stage, &contended, Fault::None, switches);
     told(scenario, &format!("{switches} switches"), &tried, begun);
+}
+
+/// What several actors touch.
+fn contended(stage: &Arc<Stage>, switches: usize) -> Contended {
+    match switches {
+        0 => Contended::new(),
+        _ if stage.scenario.has_locks() => in_turn(stage).contended,
+        _ => explore::all_orders(stage, Fault::None, usize::MAX).contended,
+    }
+}
+
+/// One actor after the other.
+fn in_turn(stage: &Arc<Stage>) -> Tried {
+    explore::few_switches(stage, &Contended::new(), Fault::None, 0)
 }
 
 /// Orders in which a law was broken once.

@@ -1,24 +1,22 @@
 //! One run: all actors over one store, call by call, in the order that somebody chooses.
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::BTreeSet,
     fmt::Write as _,
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
 
-use bytes::Bytes;
 use object_store::{ObjectStore, memory::InMemory};
-use ochre_model::{Clock, SystemClock};
-use ochre_store::{ComponentStore, Medium, StoreSettings};
+use ochre_store::ComponentStore;
 use tokio::time::{Instant, interval_at};
 
 use crate::{
-    actors::{Actor, Edit, Outcome, publish, release},
+    actors::Outcome,
     content_tags::ContentTags,
     gate::{Arrival, Call, Fate, Gate, GatedStore},
     laws::Laws,
-    serial::{self, Ending},
+    stage::{Ground, Stage, runtime},
 };
 
 /// Longer than the first pauses between two attempts: whoever waits for less has gone on when it is
@@ -28,33 +26,8 @@ const SETTLED: Duration = Duration::from_millis(70);
 /// How often somebody is waited for who neither calls the store nor is done.
 const WAITS_MAX: usize = 50;
 
-/// Content of what is published before a run.
-const SEED: &str = "old";
-
 /// More calls than any run makes.
 const STEPS_MAX: usize = 400;
-
-/// A small case.
-#[derive(Clone, Debug)]
-pub(crate) struct Scenario {
-    /// Versions that are published already; the channel has pointed to one after the other.
-    pub(crate) seed: &'static [&'static str],
-    /// Whether equal content has equal entity tags.
-    pub(crate) content_tags: bool,
-    pub(crate) actors: Vec<Actor>,
-}
-
-/// A scenario with what is there before every run.
-pub(crate) struct Stage {
-    pub(crate) scenario: Scenario,
-    pub(crate) seed: InMemory,
-    /// Files of each version with each content.
-    pub(crate) files: BTreeMap<(&'static str, &'static str), Files>,
-    /// How it can end when one acts after the other.
-    pub(crate) serial: Vec<Ending>,
-}
-
-pub(crate) type Files = Vec<(String, Bytes)>;
 
 /// What goes wrong: at most one thing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -104,13 +77,10 @@ pub(crate) struct Execution {
 /// Chooses a call out of those that may happen; none ends the run early.
 pub(crate) type Choose<'a> = dyn FnMut(usize, &[Pending]) -> Option<usize> + 'a;
 
-/// A clock that goes wrong by some milliseconds.
-#[derive(Debug)]
-pub(crate) struct SkewedClock(pub i64);
-
 /// Everything that lives during a run.
 struct World {
     fault: Fault,
+    ground: Ground,
     memory: Arc<InMemory>,
     gate: Arc<Gate>,
     stores: Vec<ComponentStore>,
@@ -122,43 +92,6 @@ struct World {
     dead: BTreeSet<usize>,
 }
 
-// === impl Stage ===
-
-impl Stage {
-    pub(crate) fn new(scenario: &Scenario) -> Arc<Self> {
-        let memory = Arc::new(InMemory::new());
-        let mut versions: Vec<_> = scenario
-            .actors
-            .iter()
-            .filter_map(Actor::publishes)
-            .collect();
-        versions.extend(scenario.seed.iter().map(|version| (*version, SEED)));
-        runtime().block_on(async {
-            let store = handle(Arc::clone(&memory) as _, 0);
-            for version in scenario.seed {
-                let outcome = publish(&store, version, SEED).await;
-                assert!(matches!(outcome, Outcome::Published), "{outcome:?}");
-                if scenario.seed.len() > 1 {
-                    let outcome = Edit::MoveTo(version).make(&store).await;
-                    assert!(matches!(outcome, Outcome::Changed), "{outcome:?}");
-                }
-            }
-        });
-        let files = |(version, content)| ((version, content), release(version, content).files);
-        let mut stage = Self {
-            scenario: scenario.clone(),
-            seed: memory.fork(),
-            files: versions.into_iter().map(files).collect(),
-            serial: Vec::new(),
-        };
-        let edits = |actor: &Actor| matches!(actor, Actor::Edit(_));
-        if scenario.actors.iter().any(edits) {
-            stage.serial = serial::endings(&stage);
-        }
-        Arc::new(stage)
-    }
-}
-
 // === impl Fault ===
 
 impl Fault {
@@ -167,7 +100,7 @@ impl Fault {
     }
 
     /// How a call goes; `struck` counts the actor's calls that could have gone so.
-    fn fate(self, call: &Call, struck: &mut usize) -> Fate {
+    fn fate(self, ground: Ground, call: &Call, struck: &mut usize) -> Fate {
         let Self::Call {
             actor,
             call: number,
@@ -176,7 +109,7 @@ impl Fault {
         else {
             return Fate::Work;
         };
-        if call.actor != actor || !fate.applies(call) {
+        if call.actor != actor || !fate.applies(ground, call) {
             return Fate::Work;
         }
         *struck += 1;
@@ -192,9 +125,11 @@ impl Fault {
 
 impl Fate {
     /// Whether a call can go so, and differently than with another fate.
-    pub(crate) fn applies(self, call: &Call) -> bool {
+    pub(crate) fn applies(self, ground: Ground, call: &Call) -> bool {
         match self {
             Self::Work | Self::Fail => true,
+            // What a file system has answered is done or never will be, and it lists what is there.
+            Self::DoLater | Self::ListThePast if ground == Ground::Folder => false,
             Self::LoseAnswer | Self::Repeat | Self::DoLater => {
                 matches!(call.operation, "put" | "create" | "update" | "delete")
             }
@@ -231,22 +166,6 @@ impl Execution {
     }
 }
 
-impl Clock for SkewedClock {
-    fn now_ms(&self) -> u64 {
-        SystemClock.now_ms().saturating_add_signed(self.0)
-    }
-}
-
-/// A store handle, as one more process has it.
-pub(crate) fn handle(objects: Arc<dyn ObjectStore>, skew_ms: i64) -> ComponentStore {
-    let settings = StoreSettings {
-        commit_timeout: Duration::from_hours(24),
-        ..StoreSettings::default()
-    };
-    let clock = Arc::new(SkewedClock(skew_ms));
-    ComponentStore::from_objects(objects, Medium::Memory, &settings, clock).unwrap()
-}
-
 /// Runs the scenario; laws are checked from call `checked` on, those before were seen earlier.
 pub(crate) fn execute(
     stage: &Arc<Stage>,
@@ -264,25 +183,15 @@ pub(crate) fn execute(
     })
 }
 
-pub(crate) fn runtime() -> tokio::runtime::Runtime {
-    tokio::runtime::Builder::new_current_thread()
-        .enable_time()
-        .start_paused(true)
-        .max_blocking_threads(1)
-        .build()
-        .unwrap()
-}
-
 // === impl World ===
 
 impl World {
     fn new(stage: &Stage, fault: Fault) -> Self {
         let (scenario, seed) = (&stage.scenario, &stage.seed);
         let memory = Arc::new(seed.fork());
-        let objects: Arc<dyn ObjectStore> = if scenario.content_tags {
-            Arc::new(ContentTags::new(Arc::clone(&memory)))
-        } else {
-            Arc::clone(&memory) as _
+        let objects: Arc<dyn ObjectStore> = match scenario.ground {
+            Ground::ContentTags => Arc::new(ContentTags::new(Arc::clone(&memory))),
+            Ground::Bucket | Ground::Folder => Arc::clone(&memory) as _,
         };
         let past: Arc<dyn ObjectStore> = Arc::new(seed.fork());
         let gate = Arc::new(Gate::default());
@@ -298,7 +207,7 @@ impl World {
             let gated: Arc<dyn ObjectStore> = Arc::new(gated);
             // The second one's clock is an hour behind.
             let skew = if at == 1 { -3_600_000 } else { 0 };
-            let store = handle(Arc::clone(&gated), skew);
+            let store = stage.process(Arc::clone(&gated), skew);
             stores.push(store.clone());
             let (actor, outcomes) = (*actor, Arc::clone(&outcomes));
             tokio::spawn(async move {
@@ -309,6 +218,7 @@ impl World {
         let issued = vec![(0, 0); stores.len()];
         Self {
             fault,
+            ground: scenario.ground,
             memory,
             gate,
             stores,
@@ -330,7 +240,7 @@ impl World {
             self.settle(step, execution).await;
             if step >= checked {
                 let written = execution.events.last().map(|event| &event.call);
-                let outcomes = lock(&self.outcomes).clone();
+                let outcomes = self.heard();
                 laws.hold_after(written, &outcomes).await?;
             }
             let pending: Vec<Pending> = self.waiting.iter().map(|(p, _)| p.clone()).collect();
@@ -348,9 +258,18 @@ impl World {
             execution.events.push(event);
             arrival.proceed(fate).await;
         }
-        let outcomes = lock(&self.outcomes).clone();
+        let outcomes = self.heard();
         self.gate.open();
         laws.hold_at_the_end(&outcomes, &self.stores).await
+    }
+
+    /// What everybody heard who lives.
+    fn heard(&self) -> Vec<Option<Outcome>> {
+        let mut outcomes = lock(&self.outcomes).clone();
+        for actor in &self.dead {
+            outcomes[*actor] = None;
+        }
+        outcomes
     }
 
     /// Lets everybody go on until nobody can without a call of the store.
@@ -387,12 +306,13 @@ impl World {
             if self.fault.dead(id) {
                 execution.struck = true;
                 self.dead.insert(actor);
+                arrival.die();
                 continue;
             }
             let fate = if arrival.is_effect() {
                 Fate::Work
             } else {
-                self.fault.fate(&arrival.call, struck)
+                self.fault.fate(self.ground, &arrival.call, struck)
             };
             execution.struck |= fate != Fate::Work;
             let pending = Pending {

@@ -9,7 +9,7 @@ use ochre_store::{CatalogSnapshot, VersionSummary};
 
 use crate::{
     actors::{CHANNEL, NAME, Outcome},
-    run::{Stage, handle, runtime},
+    stage::{Stage, runtime},
 };
 
 /// What everybody heard, and what is so at the end.
@@ -55,11 +55,11 @@ async fn ending(stage: &Stage, order: &[usize]) -> Ending {
     let mut heard = vec![None; stage.scenario.actors.len()];
     for actor in order {
         let objects: Arc<dyn ObjectStore> = Arc::<InMemory>::clone(&memory);
-        let store = handle(Arc::clone(&objects), 0);
+        let store = stage.process(Arc::clone(&objects), 0);
         let outcome = stage.scenario.actors[*actor].run(store, objects).await;
         heard[*actor] = Some(text(&outcome));
     }
-    let read = handle(memory, 0).read_catalog(None).await.unwrap();
+    let read = stage.process(memory, 0).read_catalog(None).await.unwrap();
     Ending {
         heard,
         component: component(&read.snapshot.unwrap()),
