@@ -148,11 +148,14 @@ impl Turn {
 
     /// The index as it is believed to be. One that is damaged or gone is what it last was.
     async fn current(&mut self, also: &Also<'_>) -> Result<Current, IndexError> {
-        if let Some(state) = &self.current {
+        let last = self.reader.latest();
+        // A poll may have found another index since: what it lacks would not be written again.
+        if let Some(state) = &self.current
+            && state.revision == last.revision
+        {
             let state = Arc::clone(state);
             return Ok(Current { state, lost: false });
         }
-        let last = self.reader.latest();
         let lost = last.generation > 0 || also.known.is_some();
         let revision = match self.reader.read(None).await? {
             IndexReading::Found(state) => {
