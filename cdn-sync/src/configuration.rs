@@ -184,17 +184,24 @@ fn deserialize<S: DeserializeOwned>(
             path.join("."),
             shown.unwrap_or_default(),
             from.unwrap_or_default(),
-            if is_secret {
-                "this value cannot be used here"
-            } else {
-                error.inner().message()
-            }
+            told(error.inner().message(), is_secret)
         ));
         if !remove(&mut table, &path) {
             break;
         }
     }
     (None, problems)
+}
+
+/// What is wrong, as the operator is told: unknown and missing keys hold no value, anything else of
+/// a secret may.
+fn told(message: &str, is_secret: bool) -> String {
+    let names_keys = ["unknown field ", "missing field "];
+    if is_secret && !names_keys.iter().any(|start| message.starts_with(start)) {
+        return "this value cannot be used here".to_owned();
+    }
+    // Sizes are read by a crate that says no more than this.
+    message.replace("expected parsable string", "give a size such as \"10MiB\"")
 }
 
 fn at<'a>(table: &'a Table, path: &[String]) -> Option<&'a Value> {

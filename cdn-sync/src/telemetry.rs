@@ -3,7 +3,7 @@
 use std::io::IsTerminal;
 
 use serde::{Deserialize, Serialize};
-use tracing_subscriber::EnvFilter;
+use tracing_subscriber::{EnvFilter, filter::LevelFilter};
 
 pub use ochre_model::Chain;
 
@@ -31,7 +31,10 @@ pub enum LogFormat {
 
 /// The filter or the subscriber cannot be set.
 #[derive(Debug, thiserror::Error)]
-#[error("`telemetry.level` is {level:?}: give a level such as \"info\"")]
+#[error(
+    "`telemetry.level` is {level:?}: give error, warn, info, debug or trace, or directives such as \
+     \"info,ochre_store=debug\""
+)]
 pub struct TelemetryError {
     level: String,
 }
@@ -42,7 +45,7 @@ pub struct TelemetryError {
 ///
 /// [`TelemetryError`] when the level is no filter.
 pub fn start(settings: &TelemetrySettings) -> Result<(), TelemetryError> {
-    let filter = EnvFilter::try_new(&settings.level).map_err(|_| TelemetryError {
+    let filter = filter(&settings.level).ok_or_else(|| TelemetryError {
         level: settings.level.clone(),
     })?;
     let builder = tracing_subscriber::fmt()
@@ -57,6 +60,16 @@ pub fn start(settings: &TelemetrySettings) -> Result<(), TelemetryError> {
     Ok(())
 }
 
+/// A filter takes a word that is no level for the name of a module, and silences all others:
+/// `warning` would log nothing.
+fn filter(level: &str) -> Option<EnvFilter> {
+    let mut words = level.split(',');
+    let is_known = words.all(|word| {
+        word.contains(['=', '[']) || (!word.is_empty() && word.parse::<LevelFilter>().is_ok())
+    });
+    EnvFilter::try_new(level).ok().filter(|_| is_known)
+}
+
 // === impl TelemetrySettings ===
 
 impl Default for TelemetrySettings {
@@ -64,6 +77,32 @@ impl Default for TelemetrySettings {
         Self {
             format: LogFormat::Human,
             level: "info,actix_http=off,actix_server=warn".into(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn levels_and_directives_are_taken() {
+        for level in [
+            "info",
+            "WARN",
+            "off",
+            "info,actix_http=off,actix_server=warn",
+            "info,[{request}]=debug",
+        ] {
+            assert!(filter(level).is_some(), "{level}");
+        }
+        assert!(filter(&TelemetrySettings::default().level).is_some());
+    }
+
+    #[test]
+    fn words_that_are_no_level_are_refused() {
+        for level in ["warning", "loud", "info,loud", "info,[[=", ""] {
+            assert!(filter(level).is_none(), "{level}");
         }
     }
 }

@@ -2,6 +2,7 @@
 //!
 //! One TOML file, then environment variables `OCHRE__SECTION__KEY`. See [`source::load`].
 
+mod bounds;
 mod client;
 mod engine;
 mod events;
@@ -32,12 +33,6 @@ use crate::{
     auth::AuthSettings, egress::FetchSettings, fallback::FallbackSettings, packs::TemplateSettings,
     plugins::PluginSettings, telemetry::TelemetrySettings,
 };
-
-/// Longest package that a release object can hold and be read from again.
-const UNPACKED_MAX: ByteSize = ByteSize::mib(400);
-
-/// Most threads of one kind.
-const THREADS_MAX: usize = 512;
 
 /// Everything an operator can tune.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -207,67 +202,6 @@ pub struct ErrorSettings {
 pub struct SampleSettings {
     /// Publish the sample components into an empty local folder at start.
     pub publish: bool,
-}
-
-// === impl Settings ===
-
-impl Settings {
-    /// Every value that cannot work, each with its key, the value and what to do.
-    pub fn problems(&self) -> Vec<String> {
-        let mut problems = self.storage.validate();
-        let origin = self.origin.iter().flat_map(StoreSettings::validate);
-        problems.extend(origin.map(|problem| problem.replace("storage.", "origin.")));
-        problems.extend(self.http.problems());
-        problems.extend(self.sync.validate());
-        problems.extend(self.redis.validate());
-        problems.extend(self.events.problems());
-        problems.extend(self.auth.problems());
-        problems.extend(self.fallback.problems());
-        problems.extend(self.client.problems());
-        for (key, value) in [
-            ("http.batch_max", self.http.batch_max),
-            ("http.batch_concurrency", self.http.batch_concurrency),
-            ("http.connections_max", self.http.connections_max),
-            ("cache.loads", self.cache.loads),
-            ("publish.concurrency", self.publish.concurrency),
-            ("publish.uploads_max", self.publish.uploads_max),
-            ("render.nesting_max", self.render.nesting_max),
-            (
-                "render.component_concurrency",
-                self.render.component_concurrency,
-            ),
-        ] {
-            if value == 0 {
-                problems.push(format!("`{key}` is 0: give at least 1"));
-            }
-        }
-        for (key, value) in [
-            ("http.workers", self.http.workers),
-            ("engine.quickjs.threads", self.engine.quickjs.threads),
-            ("engine.node.workers", self.engine.node.workers),
-        ] {
-            if value > THREADS_MAX {
-                problems.push(format!("`{key}` is {value}: give at most {THREADS_MAX}"));
-            }
-        }
-        if self.publish.archive.unpacked.as_u64() > UNPACKED_MAX.as_u64() {
-            problems.push(format!(
-                "`publish.archive.unpacked` is {}: give at most {UNPACKED_MAX}",
-                self.publish.archive.unpacked
-            ));
-        }
-        problems.extend(self.templates.problems());
-        for (key, value) in [
-            ("tasks.reconcile_interval", self.tasks.reconcile_interval),
-            ("engine.deadline", self.engine.deadline),
-            ("engine.cpu_slice", self.engine.cpu_slice),
-        ] {
-            if value.is_zero() {
-                problems.push(format!("`{key}` is 0: give a duration such as \"5s\""));
-            }
-        }
-        problems
-    }
 }
 
 /// Values given to components may be secrets: only their names are printed.

@@ -106,9 +106,10 @@ impl HttpSettings {
 
     pub(super) fn problems(&self) -> Vec<String> {
         let mut problems = Vec::new();
-        if !self.prefix.starts_with('/') || !self.prefix.ends_with('/') {
+        if !is_prefix(&self.prefix) {
             problems.push(format!(
-                "`http.prefix` is {:?}: it starts and ends with \"/\"",
+                "`http.prefix` is {:?}: it starts and ends with \"/\", with letters, digits, `-`, \
+                 `.`, `_` and `~` between, such as \"/components/\"",
                 self.prefix
             ));
         }
@@ -142,6 +143,22 @@ impl HttpSettings {
         }
         problems
     }
+}
+
+/// Whether routes can live under `text`: anything else would be a pattern of paths, or be spelled
+/// otherwise in URLs.
+fn is_prefix(text: &str) -> bool {
+    let is_part = |part: &str| {
+        !matches!(part, "" | "." | "..")
+            && part
+                .bytes()
+                .all(|byte| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte))
+    };
+    text == "/"
+        || text
+            .strip_prefix('/')
+            .and_then(|text| text.strip_suffix('/'))
+            .is_some_and(|text| text.split('/').all(is_part))
 }
 
 impl Default for HttpSettings {

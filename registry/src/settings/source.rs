@@ -86,6 +86,28 @@ mod tests {
     }
 
     #[test]
+    fn an_unknown_key_of_a_secret_is_named_and_its_value_is_not() {
+        let error = load(
+            None,
+            environment(&[
+                (
+                    "OCHRE__AUTH__LOGINS",
+                    "[{ user = \"ci\", password = \"hush\" }]",
+                ),
+                ("OCHRE__REDIS__URL", "{ hush = 1 }"),
+                ("OCHRE__HTTP__BODY_MAX", "big"),
+            ]),
+        )
+        .unwrap_err()
+        .to_string();
+
+        for part in ["unknown field `user`", "`username`", "\"10MiB\""] {
+            assert!(error.contains(part), "{part} is not in: {error}");
+        }
+        assert!(!error.contains("hush"), "{error}");
+    }
+
+    #[test]
     fn every_setting_is_documented() {
         fn keys(table: &Table, path: &str, found: &mut Vec<(String, String)>) {
             for (key, value) in table {
