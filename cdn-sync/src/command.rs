@@ -226,16 +226,20 @@ fn tell(mirror: &Mirror, outcome: &Outcome, as_json: bool) {
         println!("{report}");
         return;
     }
-    println!(
-        "{}: copied {} of {} releases ({} were there, {} failed), {} bytes in {:.1} s",
-        mirror.name(),
-        outcome.copied,
-        outcome.planned,
-        outcome.present,
-        outcome.failed,
-        outcome.bytes,
-        outcome.elapsed.as_secs_f64()
-    );
+    if outcome.planned == 0 {
+        println!("{}: lacks no release", mirror.name());
+    } else {
+        println!(
+            "{}: copied {} of {} releases ({} were there, {} failed), {} bytes in {:.1} s",
+            mirror.name(),
+            outcome.copied,
+            outcome.planned,
+            outcome.present,
+            outcome.failed,
+            outcome.bytes,
+            outcome.elapsed.as_secs_f64()
+        );
+    }
     let failures = report.get("failures").and_then(Value::as_array);
     for failure in failures.into_iter().flatten().take(NAMED_MAX) {
         let text = |key: &str| failure.get(key).and_then(Value::as_str).unwrap_or_default();

@@ -2,7 +2,7 @@
 //!
 //! What is copied is decided by the state of the target alone, so a mirror that was stopped at any
 //! point goes on where it was: a release counts as there once its `package.json` is, which is
-//! written last; in a replica, once the index there lists it.
+//! written last; in a replica, once the index there lists it, too.
 
 mod copy;
 mod daemon;
@@ -39,7 +39,7 @@ pub use self::{
     },
     setup::{Setup, SetupError},
 };
-use self::{listing::Lister, pace::Pace, progress::Progress};
+use self::{listing::Lister, pace::Pace, plan::Marks, progress::Progress};
 
 /// Releases that wait to be listed in a replica.
 const UNLISTED_MAX: usize = 1024;
@@ -132,8 +132,8 @@ impl Mirror {
 
     /// Compares a catalog of the source with the target. Nothing is written.
     ///
-    /// Costs one listing of the target, and for a replica one read of its catalog. Memory: two bits
-    /// for each release.
+    /// Costs one listing of the target, and for a replica one read of its catalog. Memory: three
+    /// bits for each release.
     ///
     /// # Errors
     ///
@@ -144,33 +144,41 @@ impl Mirror {
             source,
         };
         let mut plan = Plan::of(catalog);
-        if self.kind == TargetKind::Replica {
-            let read = self.target.read_catalog(None).await.map_err(failed)?;
-            for (name, component) in read.snapshot.iter().flat_map(CatalogSnapshot::iter) {
-                for version in component.versions() {
-                    plan.done.mark(&ComponentId {
-                        name: name.clone(),
-                        version: version.clone(),
-                    });
-                }
-            }
-            if plan.is_empty() {
-                return Ok(plan);
-            }
-        }
-        let released = self.target.list_released().map_err(failed)?;
-        let found = match self.kind {
-            TargetKind::Cdn => &mut plan.done,
-            TargetKind::Replica => &mut plan.found,
+        let listed = match self.kind {
+            TargetKind::Cdn => None,
+            TargetKind::Replica => Some(self.listed(catalog).await.map_err(failed)?),
         };
+        let released = self.target.list_released().map_err(failed)?;
         released
             .try_for_each(|id| {
-                found.mark(&id);
+                // A replica's catalog forgets no version: what it lists may be lost all the same.
+                let is_there = listed.as_ref().is_none_or(|listed| listed.is_marked(&id));
+                let marks = if is_there {
+                    &mut plan.done
+                } else {
+                    &mut plan.found
+                };
+                marks.mark(&id);
                 std::future::ready(Ok(()))
             })
             .await
             .map_err(failed)?;
         Ok(plan)
+    }
+
+    /// What of `catalog` the target lists.
+    async fn listed(&self, catalog: &Arc<CatalogSnapshot>) -> Result<Marks, ReadError> {
+        let mut listed = Marks::of(Arc::clone(catalog));
+        let read = self.target.read_catalog(None).await?;
+        for (name, component) in read.snapshot.iter().flat_map(CatalogSnapshot::iter) {
+            for version in component.versions() {
+                listed.mark(&ComponentId {
+                    name: name.clone(),
+                    version: version.clone(),
+                });
+            }
+        }
+        Ok(listed)
     }
 
     /// Copies what is selected; what fails does not stop the rest.

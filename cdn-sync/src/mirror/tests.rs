@@ -257,6 +257,26 @@ async fn a_replica_with_other_content_keeps_it() {
 }
 
 #[tokio::test]
+async fn a_replica_that_has_lost_what_it_lists_gets_it_again() {
+    let source = source_of(&[("a", "1.0.0"), ("b", "1.0.0")]).await;
+    let target = Subject::memory();
+    run(&mirror(&source, &target, TargetKind::Replica))
+        .await
+        .unwrap();
+    let before = target.list().await;
+    for file in ["package.json", "template.js"] {
+        target.delete(&format!("a/1.0.0/{file}")).await;
+    }
+    target.delete_own("releases/a/").await;
+    let again = run(&mirror(&source, &target, TargetKind::Replica))
+        .await
+        .unwrap();
+    assert_eq!((again.planned, again.copied), (1, 1));
+    assert_eq!(target.list().await, before);
+    assert_whole(&target.store(), &id("a", "1.0.0"), "1.0.0").await;
+}
+
+#[tokio::test]
 async fn releases_of_other_registries_are_mirrored_without_touching_the_source() {
     for kind in KINDS {
         let source = Subject::memory();
