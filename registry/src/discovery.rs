@@ -1,35 +1,32 @@
 //! What is published: the list, one component's information, the history.
 
-mod names;
+mod described;
+mod lists;
 
 use std::{cmp::Reverse, sync::Arc};
 
-use futures::{StreamExt, stream};
 use ochre_cdn_sync::Watch;
 use ochre_engine::node::Dependency;
-use ochre_model::{ComponentId, ComponentName, ReleaseState};
-use ochre_store::{CatalogSnapshot, VersionSummary};
+use ochre_model::{ComponentName, ReleaseState, Version};
+use ochre_store::{CatalogSnapshot, ComponentVersions, VersionSummary};
+use serde::Serialize;
 use serde_json::{Map, Value, json};
 use time::{OffsetDateTime, macros::format_description};
 
-pub use self::names::ListText;
-use self::names::{Asked, Lists};
+pub use self::lists::ListText;
+use self::{
+    described::{Described, Wanted},
+    lists::{Asked, Lists},
+};
 use crate::{
-    etag,
     fallback::Fallback,
-    release::{Release, Releases},
+    release::Releases,
     render::{RenderFailure, Renderer, Resolved},
     settings::DiscoverySettings,
 };
 
-/// Releases read at once for a list that needs more than names.
-const CONCURRENCY: usize = 16;
-
 /// Releases that the history tells.
 const HISTORY_MAX: usize = 10_000;
-
-/// Members of `package.json` that `?meta` does not tell.
-const WITHHELD: [&str; 2] = ["dependencies", "devDependencies"];
 
 /// Lists and describes what is published.
 #[derive(Debug)]
@@ -41,6 +38,9 @@ pub struct Discovery {
     oc_version: String,
     dependencies: Vec<Dependency>,
     lists: Arc<Lists>,
+    /// What the last lists with members of `package.json` said of each component. Held by the one
+    /// that makes such a list.
+    described: tokio::sync::Mutex<Described>,
 }
 
 /// What a list is to hold.
@@ -52,6 +52,17 @@ pub struct ListQuery {
     pub meta: Option<String>,
     /// Public URL of this registry for the caller.
     pub base_url: Arc<str>,
+}
+
+/// `GET /`.
+#[derive(Serialize)]
+struct List<'a, T> {
+    href: &'a str,
+    #[serde(rename = "ocVersion")]
+    oc_version: &'a str,
+    #[serde(rename = "type")]
+    kind: &'static str,
+    components: &'a [T],
 }
 
 // === impl Discovery ===
@@ -72,6 +83,7 @@ impl Discovery {
             oc_version,
             dependencies: Vec::new(),
             lists: Arc::default(),
+            described: tokio::sync::Mutex::default(),
         }
     }
 
@@ -113,44 +125,80 @@ impl Discovery {
             .as_deref()
             .filter(|meta| !meta.is_empty() && *meta != "false" && self.settings.api);
         let state = query.state.as_deref().filter(|state| !state.is_empty());
-        let base_url = &*query.base_url;
-        let Some(meta) = meta else {
-            return self.names(&query.base_url, state).await;
-        };
-        let experimental = self.settings.lists_experimental();
-        let catalog = self.renderer.published();
-        let newest = newest((&catalog, &self.renderer), experimental, state);
-        let described = self.described(newest, (meta, base_url)).await;
-        let body = bytes::Bytes::from(list_text(base_url, &self.oc_version, &described));
-        let tag = etag::strong(&body).into();
-        Ok(ListText { body, tag })
+        let state = state.map(str::to_owned);
+        match meta {
+            Some(meta) => self.described(query, meta, state).await,
+            None => self.names(&query.base_url, state).await,
+        }
     }
 
-    /// The list of names; made again, on a thread for it, only after something changed.
+    /// The list of names.
     async fn names(
         &self,
         base_url: &Arc<str>,
-        state: Option<&str>,
+        state: Option<String>,
+    ) -> Result<ListText, RenderFailure> {
+        let asked = Asked::Names {
+            base_url: Arc::clone(base_url),
+            state: state.clone(),
+        };
+        let (renderer, base_url) = (Arc::clone(&self.renderer), Arc::clone(base_url));
+        let experimental = self.settings.lists_experimental();
+        let oc_version = self.oc_version.clone();
+        self.kept(asked, move |catalog| {
+            let newest = newest(&renderer, catalog, (experimental, state.as_deref()));
+            let names: Vec<String> = newest
+                .map(|(name, ..)| format!("{base_url}{name}"))
+                .collect();
+            list_text(&base_url, &oc_version, &names)
+        })
+        .await
+    }
+
+    /// A text made of the catalog; made again, on a thread for it, only after something changed.
+    async fn kept(
+        &self,
+        asked: Asked,
+        text: impl FnOnce(&CatalogSnapshot) -> String + Send + 'static,
     ) -> Result<ListText, RenderFailure> {
         let catalog = self.renderer.published();
-        let asked = Asked {
-            base_url: Arc::clone(base_url),
-            state: state.map(str::to_owned),
-        };
         if let Some(text) = self.lists.get(&catalog, &asked) {
             return Ok(text);
         }
-        let (lists, renderer) = (Arc::clone(&self.lists), Arc::clone(&self.renderer));
-        let experimental = self.settings.lists_experimental();
-        let oc_version = self.oc_version.clone();
+        let lists = Arc::clone(&self.lists);
+        let made =
+            tokio::task::spawn_blocking(move || lists.make((&catalog, asked), || text(&catalog)));
+        made.await.map_err(|error| RenderFailure::unlisted(&error))
+    }
+
+    /// The list with members of `package.json`: one at a time, from what the one before it read.
+    async fn described(
+        &self,
+        query: &ListQuery,
+        meta: &str,
+        state: Option<String>,
+    ) -> Result<ListText, RenderFailure> {
+        let mut described = self.described.lock().await;
+        let catalog = self.renderer.published();
+        let (renderer, experimental) = (
+            Arc::clone(&self.renderer),
+            self.settings.lists_experimental(),
+        );
+        let listed = Arc::clone(&catalog);
+        let newest = tokio::task::spawn_blocking(move || {
+            let newest = newest(&renderer, &listed, (experimental, state.as_deref()));
+            newest.map(Wanted::new).collect::<Vec<_>>()
+        });
+        let newest = newest
+            .await
+            .map_err(|error| RenderFailure::unlisted(&error))?;
+        let items = described
+            .read(newest, (meta, &query.base_url), &self.releases)
+            .await;
+        drop(described);
+        let (base_url, oc_version) = (Arc::clone(&query.base_url), self.oc_version.clone());
         let made = tokio::task::spawn_blocking(move || {
-            let Asked { base_url, state } = asked.clone();
-            lists.make((&catalog, asked), || {
-                let newest = newest((&catalog, &renderer), experimental, state.as_deref());
-                let names = newest.iter();
-                let names = names.map(|id| Value::String(format!("{base_url}{}", id.name)));
-                list_text(&base_url, &oc_version, &names.collect::<Vec<_>>())
-            })
+            ListText::new(list_text(&base_url, &oc_version, &items))
         });
         made.await.map_err(|error| RenderFailure::unlisted(&error))
     }
@@ -171,20 +219,12 @@ impl Discovery {
                 state => drop(oc.insert("state".into(), json!(state))),
             }
         }
-        info.insert("allVersions".into(), self.all_versions(&release));
-        info.insert("requestVersion".into(), Value::String(requested.to_owned()));
-        Ok(Value::Object(info))
-    }
-
-    /// What a client may choose from: yanked versions are left out.
-    fn all_versions(&self, release: &Release) -> Value {
         let catalog = self.renderer.published();
         let component = catalog.get(release.id.name.as_str());
-        let versions = component.into_iter().flat_map(|component| component.iter());
-        versions
-            .filter(|(_, details)| !details.is_yanked())
-            .map(|(version, _)| Value::String(version.to_string()))
-            .collect()
+        let all = component.map_or_else(|| json!([]), |component| all_versions(component));
+        info.insert("allVersions".into(), all);
+        info.insert("requestVersion".into(), Value::String(requested.to_owned()));
+        Ok(Value::Object(info))
     }
 
     /// The plugins of this registry, as `~registry/plugins` tells them.
@@ -196,114 +236,82 @@ impl Discovery {
     }
 
     /// The newest releases, at most ten thousand, newest first; dates in UTC.
-    pub fn history(&self) -> Value {
-        let catalog = self.renderer.published();
-        let served = |name: &ComponentName| self.renderer.serves(name.as_str());
-        let components = catalog.iter().filter(|(name, _)| served(name));
-        let mut releases: Vec<_> = components
-            .flat_map(|(name, component)| component.iter().map(move |release| (name, release)))
-            .collect();
-        let newest = |(_, (_, details)): &(_, (_, &VersionSummary))| Reverse(details.publish_date);
-        if releases.len() > HISTORY_MAX {
-            releases.select_nth_unstable_by_key(HISTORY_MAX, newest);
-            releases.truncate(HISTORY_MAX);
-        }
-        releases.sort_by_key(newest);
-        let releases = releases.into_iter().map(|(name, (version, details))| {
-            let mut entry = Map::new();
-            entry.insert("name".into(), json!(name.as_str()));
-            entry.insert("version".into(), json!(version.as_str()));
-            if let Some(size) = details.template_size {
-                entry.insert("templateSize".into(), json!(size));
-            }
-            let date = Value::String(date_text(details.publish_date));
-            entry.insert("publishDate".into(), date);
-            Value::Object(entry)
-        });
-        json!({ "componentsHistory": releases.collect::<Vec<_>>() })
-    }
-
-    /// What `meta` asks for of each release; those that cannot be read are left out.
-    async fn described(&self, ids: Vec<ComponentId>, (meta, base_url): (&str, &str)) -> Vec<Value> {
-        stream::iter(ids)
-            .map(|id| async move { self.releases.get(&id).await.ok() })
-            .buffered(CONCURRENCY)
-            .filter_map(|release| async move { release })
-            .map(|release| {
-                let mut described = described(&release, meta, base_url);
-                if let Some(all_versions) = described.get_mut("allVersions") {
-                    *all_versions = self.all_versions(&release);
-                }
-                described
-            })
-            .collect()
+    ///
+    /// # Errors
+    ///
+    /// When the node is shutting down.
+    pub async fn history(&self) -> Result<ListText, RenderFailure> {
+        let renderer = Arc::clone(&self.renderer);
+        self.kept(Asked::History, move |catalog| history(&renderer, catalog))
             .await
     }
 }
 
 /// The newest release of each component that is listed.
-fn newest(
-    (catalog, renderer): (&CatalogSnapshot, &Renderer),
-    experimental: bool,
-    state: Option<&str>,
-) -> Vec<ComponentId> {
+fn newest<'a>(
+    renderer: &'a Renderer,
+    catalog: &'a CatalogSnapshot,
+    (experimental, state): (bool, Option<&'a str>),
+) -> impl Iterator<Item = (&'a ComponentName, &'a Version, &'a Arc<ComponentVersions>)> {
     let served = catalog
         .names()
         .filter(|name| renderer.serves(name.as_str()));
-    let newest = served.filter_map(|name| {
+    served.filter_map(move |name| {
         let component = catalog.get(name.as_str())?;
         let version = component.resolve("")?;
         let own = component.details(version)?.state();
         let is_listed = (experimental || own != Some("experimental"))
             && state.is_none_or(|state| own == Some(state));
-        is_listed.then(|| ComponentId {
-            name: name.clone(),
-            version: version.clone(),
-        })
-    });
-    newest.collect()
+        is_listed.then_some((name, version, component))
+    })
 }
 
 /// The list in OC's shape.
-fn list_text(base_url: &str, oc_version: &str, components: &[Value]) -> String {
-    ochre_model::json::to_text(&json!({
-        "href": base_url,
-        "ocVersion": oc_version,
-        "type": "oc-registry",
-        "components": components,
-    }))
+fn list_text(base_url: &str, oc_version: &str, components: &[impl Serialize]) -> String {
+    let list = List {
+        href: base_url,
+        oc_version,
+        kind: "oc-registry",
+        components,
+    };
+    let text = ochre_model::json::to_vec(&list).ok();
+    let text = text.and_then(|text| String::from_utf8(text).ok());
+    // Texts, and JSON that was written before, are always written.
+    text.unwrap_or_default()
 }
 
-fn described(release: &Release, meta: &str, base_url: &str) -> Value {
-    let href = format!("{base_url}{}", release.id.name);
-    let raw = release.manifest.raw();
-    let mut described = Map::new();
-    match meta {
-        "true" => {
-            let oc = release.manifest.oc();
-            described.insert("href".into(), Value::String(href));
-            for key in ["name", "version", "author", "description"] {
-                described.extend(raw.get(key).map(|value| (key.to_owned(), value.clone())));
-            }
-            described.extend(oc.state.clone().map(|state| ("state".into(), json!(state))));
-            let keywords = raw.get("keywords").cloned();
-            described.insert("keywords".into(), keywords.unwrap_or_else(|| json!([])));
-            let date = oc.date.and_then(iso_date);
-            described.extend(date.map(|date| ("publishDate".into(), json!(date))));
-        }
-        list => {
-            for key in list.split(',').filter(|key| !WITHHELD.contains(key)) {
-                // `allVersions` is no member of the file; its value is filled in by the caller.
-                let value = match key {
-                    "allVersions" => Some(&Value::Null),
-                    key => raw.get(key),
-                };
-                described.extend(value.map(|value| (key.to_owned(), value.clone())));
-            }
-            described.insert("href".into(), Value::String(href));
-        }
+fn history(renderer: &Renderer, catalog: &CatalogSnapshot) -> String {
+    let served = |name: &ComponentName| renderer.serves(name.as_str());
+    let components = catalog.iter().filter(|(name, _)| served(name));
+    let mut releases: Vec<_> = components
+        .flat_map(|(name, component)| component.iter().map(move |release| (name, release)))
+        .collect();
+    let newest = |(_, (_, details)): &(_, (_, &VersionSummary))| Reverse(details.publish_date);
+    if releases.len() > HISTORY_MAX {
+        releases.select_nth_unstable_by_key(HISTORY_MAX, newest);
+        releases.truncate(HISTORY_MAX);
     }
-    Value::Object(described)
+    releases.sort_by_key(newest);
+    let releases = releases.into_iter().map(|(name, (version, details))| {
+        let mut entry = Map::new();
+        entry.insert("name".into(), json!(name.as_str()));
+        entry.insert("version".into(), json!(version.as_str()));
+        if let Some(size) = details.template_size {
+            entry.insert("templateSize".into(), json!(size));
+        }
+        let date = Value::String(date_text(details.publish_date));
+        entry.insert("publishDate".into(), date);
+        Value::Object(entry)
+    });
+    ochre_model::json::to_text(&json!({ "componentsHistory": releases.collect::<Vec<_>>() }))
+}
+
+/// What a client may choose from: yanked versions are left out.
+fn all_versions(component: &ComponentVersions) -> Value {
+    let offered = component.iter().filter(|(_, details)| !details.is_yanked());
+    offered
+        .map(|(version, _)| Value::String(version.to_string()))
+        .collect()
 }
 
 fn moment(milliseconds: u64) -> Option<OffsetDateTime> {

@@ -190,6 +190,25 @@ impl Releases {
         self.load_in_time(id, None).await
     }
 
+    /// `package.json` of a release for lists, which show what it says and serve nothing of it:
+    /// without loading the release in the place of those that are asked for.
+    ///
+    /// # Errors
+    ///
+    /// As [`ComponentStore::read_package_json`].
+    pub async fn manifest(&self, id: &ComponentId) -> Result<PackageJson, Arc<ReadError>> {
+        let shared = &self.0;
+        let is_own = id == shared.own.id();
+        if is_own || shared.cache.contains_key(id) {
+            return Ok(self.get(id).await?.manifest.clone());
+        }
+        let read = shared.store.read_package_json(id);
+        match tokio::time::timeout(shared.deadline, read).await {
+            Ok(read) => read.map_err(Arc::new),
+            Err(late) => Err(Arc::new(ReadError::Unavailable(Arc::new(late)))),
+        }
+    }
+
     /// Waits for a load that began before, or begins one, unless there is another release in memory
     /// than `before`.
     async fn load_in_time(&self, id: &ComponentId, before: Option<Arc<Release>>) -> Loaded {

@@ -9,7 +9,7 @@ use serde_json::{Map, Value, json};
 
 use crate::{
     answer, base_url,
-    discovery::{Discovery, ListQuery},
+    discovery::{Discovery, ListQuery, ListText},
     error::SOON,
     extract::{Caller, ComponentPath, QueryParameters},
     fallback::{Description, FallbackError},
@@ -33,8 +33,13 @@ pub(crate) async fn list(
         meta: text("meta"),
         base_url: base_url::of(&request),
     };
-    match discovery.list(&list).await {
-        Ok(list) => answer::tagged_json(&request, list.body, &list.tag),
+    listed(&request, discovery.list(&list).await)
+}
+
+/// Answers a list, or why there is none.
+fn listed(request: &HttpRequest, list: Result<ListText, RenderFailure>) -> HttpResponse {
+    match list {
+        Ok(list) => answer::tagged_json(request, list.body, &list.tag),
         Err(failure) => answer::failed(
             failure.status(),
             failure.body(),
@@ -190,7 +195,12 @@ pub(crate) async fn history(request: HttpRequest, discovery: web::Data<Discovery
         return switched_off();
     }
     let discovery: Arc<Discovery> = discovery.into_inner();
-    let mut response = json_answer(&request, &discovery.history());
+    let history = discovery.history().await;
+    let is_told = history.is_ok();
+    let mut response = listed(&request, history);
+    if !is_told {
+        return response;
+    }
     response.headers_mut().insert(
         actix_web::http::header::CACHE_CONTROL,
         HeaderValue::from_static("public, max-age=600"),

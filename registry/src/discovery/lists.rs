@@ -1,4 +1,4 @@
-//! The plain list of `GET /`, kept as text: a large one takes long to make and to hash.
+//! Lists kept as text, each of one state of the catalog: a large one takes long to make and to hash.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -11,7 +11,7 @@ use crate::etag;
 const KEPT: usize = 8;
 
 /// A list and its tag.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct ListText {
     /// The JSON.
     pub body: Bytes,
@@ -21,9 +21,14 @@ pub struct ListText {
 
 /// What a list was made for.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Asked {
-    pub(super) base_url: Arc<str>,
-    pub(super) state: Option<String>,
+pub(super) enum Asked {
+    /// `GET /`.
+    Names {
+        base_url: Arc<str>,
+        state: Option<String>,
+    },
+    /// `~registry/history`.
+    History,
 }
 
 /// The lists of one catalog.
@@ -40,6 +45,16 @@ struct Kept {
     catalog: Arc<CatalogSnapshot>,
     asked: Asked,
     text: ListText,
+}
+
+// === impl ListText ===
+
+impl ListText {
+    pub(super) fn new(text: String) -> Self {
+        let body = Bytes::from(text);
+        let tag = etag::strong(&body).into();
+        Self { body, tag }
+    }
 }
 
 // === impl Lists ===
@@ -63,9 +78,7 @@ impl Lists {
         if let Some(text) = self.get(catalog, &asked) {
             return text;
         }
-        let body = Bytes::from(text());
-        let tag = etag::strong(&body).into();
-        let text = ListText { body, tag };
+        let text = ListText::new(text());
         let mut kept = self.kept();
         kept.retain(|kept| Arc::ptr_eq(&kept.catalog, catalog));
         kept.truncate(KEPT - 1);
@@ -92,7 +105,7 @@ mod tests {
     use super::*;
 
     fn asked(state: &str) -> Asked {
-        Asked {
+        Asked::Names {
             base_url: "http://host/".into(),
             state: Some(state.to_owned()),
         }
