@@ -119,6 +119,18 @@ impl Watch {
         }))
     }
 
+    /// Takes a large catalog over as the index tells it, before the first poll looks at what other
+    /// registries wrote. Only reads: a store that is still being tested is good enough for it.
+    pub async fn begin(&self) {
+        // What is wrong is told by the poll.
+        let Ok(Some(snapshot)) = self.0.store.read_large_index().await else {
+            return;
+        };
+        self.adopt(&snapshot, 0);
+        let ended = self.report(Ok(Vec::new()));
+        self.0.ended.send_modify(|last| last.loaded = ended.loaded);
+    }
+
     /// Polls until cancelled: at once, then every interval and after every wake-up.
     ///
     /// There is one reader for each watch: call it once.
@@ -278,15 +290,19 @@ impl Watch {
         let seen = lock(&self.0.seen).clone();
         let read = self.0.store.read_catalog(seen.as_ref()).await?;
         if let Some(snapshot) = &read.snapshot {
-            let generation = snapshot.revision().generation();
-            let before = seen.map_or(0, |seen| seen.generation());
-            *lock(&self.0.seen) = Some(snapshot.revision().clone());
-            self.take(snapshot, generation);
-            if generation != before {
-                self.0.newest.send_replace(generation);
-            }
+            self.adopt(snapshot, seen.map_or(0, |seen| seen.generation()));
         }
         Ok(read)
+    }
+
+    /// Takes over what was read after the generation `before`.
+    fn adopt(&self, snapshot: &CatalogSnapshot, before: u64) {
+        let generation = snapshot.revision().generation();
+        *lock(&self.0.seen) = Some(snapshot.revision().clone());
+        self.take(snapshot, generation);
+        if generation != before {
+            self.0.newest.send_replace(generation);
+        }
     }
 
     /// Replaces the catalog by what was read. What commits and look-ups brought since the read

@@ -10,6 +10,7 @@ use std::{
 use ochre_cdn_sync::{Feed, Lookup, WakeUp, WakeUpError, Watch};
 use ochre_model::{Clock, SystemClock};
 use ochre_store::{Backend, Catalog, ComponentStore, OpenError, StoreSettings};
+use tokio::task::JoinHandle;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
@@ -96,9 +97,10 @@ impl App {
         let plugins = plugins::load(&settings).await?;
         let stop = CancellationToken::new();
         let tasks = TaskTracker::new();
-        // In this order: the first poll may write already what other registries have published.
+        let (replica, begun) = follow(&store, &settings)?;
+        // Before the first poll, which may write already what other registries have published.
         let gate = WriteGate::test(&store, settings.publish.primary_url.as_deref()).await;
-        let replica = replicate(&store, &settings, (&tasks, &stop)).await?;
+        replicate(&replica, begun, (&tasks, &stop)).await;
         let driver = drivers::start(&settings.engine).await?;
         let parts = assemble(Ground {
             settings: &settings,
@@ -234,12 +236,11 @@ fn open(
     Ok(store.with_origin(reading, origin.retry_timeout))
 }
 
-/// Follows the shared manifest, and waits until it was read once.
-async fn replicate(
+/// What is to be followed, and the task that reads what can be read before anything is written.
+fn follow(
     store: &ComponentStore,
     settings: &Settings,
-    (tasks, stop): (&TaskTracker, &CancellationToken),
-) -> Result<Replica, WakeUpError> {
+) -> Result<(Replica, JoinHandle<()>), WakeUpError> {
     let catalog = Arc::new(Catalog::default());
     let watch = Watch::new(
         store.clone(),
@@ -250,26 +251,47 @@ async fn replicate(
     let lookup = Lookup::new(store.clone(), watch.clone(), &settings.sync);
     let following = (watch.clone(), settings.sync.poll_interval);
     let wakeup = WakeUp::new(&settings.redis, &settings.storage, following)?;
-    let (polling, stopped) = (watch.clone(), stop.clone());
-    tasks.spawn(async move { polling.run(stopped).await });
-    let first = tokio::time::timeout(FIRST_READ, watch.refresh()).await;
-    match first {
+    let beginning = watch.clone();
+    let begun = tokio::spawn(async move { beginning.begin().await });
+    let replica = Replica {
+        catalog,
+        watch,
+        lookup,
+        wakeup,
+    };
+    Ok((replica, begun))
+}
+
+/// Follows the shared manifest, and waits until there is something to serve.
+async fn replicate(
+    replica: &Replica,
+    begun: JoinHandle<()>,
+    (tasks, stop): (&TaskTracker, &CancellationToken),
+) {
+    let (watch, stopped) = (replica.watch.clone(), stop.clone());
+    let first_poll = watch.polled();
+    tasks.spawn(async move {
+        // One that panicked leaves everything to the first poll.
+        let _ = begun.await;
+        watch.run(stopped).await;
+    });
+    let first = async {
+        tokio::select! {
+            loaded = replica.watch.loaded() => loaded,
+            polled = first_poll => polled,
+        }
+    };
+    match tokio::time::timeout(FIRST_READ, first).await {
         Ok(Ok(())) => {}
         Ok(Err(error)) => {
             tracing::error!(error = %Chain(&error), "the shared manifest could not be read yet");
         }
         Err(_) => tracing::error!("the shared manifest was not read in time; trying on"),
     }
-    if let Some(waking) = wakeup.clone() {
+    if let Some(waking) = replica.wakeup.clone() {
         let stopped = stop.clone();
         tasks.spawn(async move { waking.run(stopped).await });
     }
-    Ok(Replica {
-        catalog,
-        watch,
-        lookup,
-        wakeup,
-    })
 }
 
 /// Publishes the samples into an empty local folder, and gives their names.

@@ -16,7 +16,7 @@ use crate::{
     catalog::{CatalogRevision, CatalogSnapshot, Components, VersionSummary},
     compare_swap::SwapError,
     index::{IndexError, IndexReading, IndexState},
-    manifest::{Compared, List, Manifest as _},
+    manifest::{AT_ONCE_MAX, Compared, List, Manifest as _},
     source::ReadError,
     store::{ComponentStore, Inner},
 };
@@ -65,12 +65,33 @@ pub enum CatalogAlert {
 // === impl ComponentStore ===
 
 impl ComponentStore {
+    /// A large catalog as the index alone tells it: enough to serve with, while what other
+    /// registries have listed beside it is still looked at. None for a small one, which is read
+    /// whole in no time, and for an index that is missing or damaged.
+    ///
+    /// # Errors
+    ///
+    /// [`ReadError`] when the store cannot be read.
+    #[instrument(skip_all)]
+    pub async fn read_large_index(&self) -> Result<Option<CatalogSnapshot>, ReadError> {
+        let IndexReading::Found(state) = self.inner.index_reader.read(None).await? else {
+            return Ok(None);
+        };
+        if state.components.version_count() <= AT_ONCE_MAX {
+            return Ok(None);
+        }
+        let mut poll = Poll::default();
+        poll.take_state(&state);
+        Ok(poll.finish().snapshot)
+    }
+
     /// Reads the catalog if it has changed since `seen`, and takes over what other registries
     /// have published.
     ///
-    /// Costs one conditional request when nothing has changed, and one more for `components.json`:
-    /// always while other registries write it and in the first ten minutes, later every sixth time. A version is never lost between
-    /// `seen` and the answer: absence in a manifest is no removal.
+    /// Costs one conditional request when nothing has changed. Every sixth time, in the
+    /// first minute and for ten minutes after another registry has written `components.json`, it
+    /// costs one more for that.
+    /// A version is never lost between `seen` and the answer: absence in a manifest is no removal.
     ///
     /// # Errors
     ///
@@ -96,9 +117,8 @@ impl ComponentStore {
         let mut poll = Poll {
             components: revision.components.clone(),
             revision,
-            last_edit: 0,
             changed: first,
-            read: CatalogRead::default(),
+            ..Poll::default()
         };
         poll.take_index(index, inner.index_reader.path(), first)?;
         let list = poll.take_list(list, inner.list_object.path()).await?;
@@ -117,6 +137,7 @@ impl ComponentStore {
 type Listed = Compared<Vec<String>>;
 
 /// A poll on its way.
+#[derive(Default)]
 struct Poll {
     revision: CatalogRevision,
     components: Components,

@@ -53,6 +53,9 @@ pub struct StoreSettings {
     /// Whether nothing is ever written: for a node that serves from a replica, with credentials that
     /// can only read. Publishing is refused. Default false.
     pub read_only: bool,
+    /// Whether registries other than Ochre may write to the store while this one runs. Without them
+    /// nodes need not look at `components.json`. Default true.
+    pub node_registries: bool,
     /// Bound of one HTTP request to the store. Default `10s`.
     #[serde(with = "humantime_serde")]
     pub request_timeout: Duration,
@@ -131,6 +134,7 @@ impl Default for StoreSettings {
             allow_http: false,
             virtual_hosted_style: false,
             read_only: false,
+            node_registries: true,
             request_timeout: Duration::from_secs(10),
             retry_timeout: Duration::from_secs(20),
             answer_timeout: Duration::from_secs(4),

@@ -161,7 +161,7 @@ impl ComponentStore {
             index_reader,
             list_object,
             board,
-            list_watch: ListWatch::new(),
+            list_watch: ListWatch::new(settings.node_registries),
             headers: Cache::builder()
                 .max_capacity(HEADERS_BYTES)
                 .weigher(|_, release: &Arc<Release>| release.weight())

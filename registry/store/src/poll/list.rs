@@ -15,10 +15,13 @@ use crate::{
     store::Inner,
 };
 
-/// How long every poll looks at the list after another registry has written it, or after the start.
+/// How long every poll looks at the list after another registry has written it.
 const ATTENTION: Duration = Duration::from_mins(10);
 
-/// Polls without a look, afterwards.
+/// How long every poll looks at it after the start: until it is known whether another one writes.
+const FIRST_ATTENTION: Duration = Duration::from_mins(1);
+
+/// Polls without a look, otherwise.
 const SKIPPED: u32 = 5;
 
 /// What a look found.
@@ -32,7 +35,11 @@ pub(super) enum ListReading {
 
 /// When to look.
 #[derive(Debug)]
-pub(crate) struct ListWatch(Mutex<Looks>);
+pub(crate) struct ListWatch {
+    /// Whether other registries may write it at all.
+    has_others: bool,
+    looks: Mutex<Looks>,
+}
 
 #[derive(Debug)]
 struct Looks {
@@ -45,12 +52,15 @@ struct Looks {
 // === impl ListWatch ===
 
 impl ListWatch {
-    pub(crate) fn new() -> Self {
-        Self(Mutex::new(Looks {
-            attentive_until: Instant::now() + ATTENTION,
-            skipped: 0,
-            unannounced: None,
-        }))
+    pub(crate) fn new(has_others: bool) -> Self {
+        Self {
+            has_others,
+            looks: Mutex::new(Looks {
+                attentive_until: Instant::now() + FIRST_ATTENTION,
+                skipped: 0,
+                unannounced: None,
+            }),
+        }
     }
 
     /// Another registry has written.
@@ -59,6 +69,9 @@ impl ListWatch {
     }
 
     fn is_due(&self) -> bool {
+        if !self.has_others {
+            return false;
+        }
         let mut looks = self.looks();
         let is_due = Instant::now() < looks.attentive_until || looks.skipped >= SKIPPED;
         looks.skipped = if is_due { 0 } else { looks.skipped + 1 };
@@ -74,7 +87,7 @@ impl ListWatch {
     }
 
     fn looks(&self) -> MutexGuard<'_, Looks> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.looks.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -87,27 +100,25 @@ impl Inner {
         &self,
         revision: &CatalogRevision,
     ) -> Result<ListReading, SwapError> {
-        let Some(seen) = &revision.manifest else {
-            return self.read_list(None).await;
-        };
-        if !self.list_watch.is_due() {
+        let seen = revision.manifest.as_ref();
+        if seen.is_some() && !self.list_watch.is_due() {
             return Ok(ListReading::Unchanged);
         }
         if revision.components.version_count() <= AT_ONCE_MAX {
-            return self.read_list(Some(seen)).await;
+            return self.read_list(seen).await;
         }
         let Some(tag) = self.list_object.tag().await? else {
-            return self.read_list(Some(seen)).await;
+            return self.read_list(seen).await;
         };
-        if seen.e_tag() == Some(tag.as_str()) {
+        if seen.and_then(Revision::e_tag) == Some(tag.as_str()) {
             return Ok(ListReading::Unchanged);
         }
         match self.board.read().await? {
             Some(found) if found.list.e_tag() == Some(tag.as_str()) => {
                 Ok(ListReading::Announced(found.surplus, found.list))
             }
-            _ if self.list_watch.is_new(&tag) => Ok(ListReading::Unchanged),
-            _ => self.read_list(Some(seen)).await,
+            _ if seen.is_some() && self.list_watch.is_new(&tag) => Ok(ListReading::Unchanged),
+            _ => self.read_list(seen).await,
         }
     }
 
@@ -125,13 +136,19 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_list_is_looked_at_now_and_then_once_nobody_else_writes_it() {
-        let watch = ListWatch::new();
+    fn the_list_is_looked_at_now_and_then_while_nobody_else_writes_it() {
+        let watch = ListWatch::new(true);
         assert!((0..100).all(|_| watch.is_due()), "at first by every poll");
         watch.looks().attentive_until = Instant::now();
         let looks = (0..60).filter(|_| watch.is_due()).count();
         assert_eq!(looks, 10);
         watch.attend();
         assert!((0..100).all(|_| watch.is_due()), "after another registry");
+    }
+
+    #[test]
+    fn the_list_is_not_looked_at_where_nobody_else_writes() {
+        let watch = ListWatch::new(false);
+        assert!(!(0..100).any(|_| watch.is_due()));
     }
 }
