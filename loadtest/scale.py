@@ -1,12 +1,14 @@
 #!/usr/bin/env python3
 """Measures how a registry's start, polls, publishes and lists grow with the catalog.
 
-Writes a folder store with the manifests of SIZE components x VERSIONS versions (the same for the
-same numbers; only what is published while measuring has files), starts two registries on it and
-prints one row for each size. Needs Python alone:
+Writes a store with the manifests of SIZE components x VERSIONS versions (the same for the same
+numbers; of each component the newest `package.json`, and nothing else has files but what is
+published while measuring), has it upgraded to a log, starts two registries on it and prints one
+column for each size. Needs Python alone; with `--s3` one with moto, for a store in its memory:
 
     cargo build --release -p ochre-registry
     loadtest/scale.py --registry target/release/ochre-registry --sizes 1000,10000,100000
+    loadtest/scale.py --registry target/release/ochre-registry --sizes 1000 --s3 tests/.tools/python/bin/python
 """
 
 import argparse, atexit, http.client, io, json, os, pathlib, shutil, signal, socket, statistics
@@ -31,13 +33,67 @@ def versions_of(component, count):
         yield text, details
 
 
-def generate(folder, components, versions):
-    """Writes the manifests that a registry of this size has."""
-    if folder.exists():
-        shutil.rmtree(folder)
-    own, shared = folder / "components.ochre" / "index", folder / "components"
-    own.mkdir(parents=True)
-    shared.mkdir(parents=True)
+class Folder:
+    """A store in a folder."""
+
+    INDEX = f"components.ochre/index/{1:020}"
+
+    def __init__(self, path):
+        self.path = path
+        if path.exists():
+            shutil.rmtree(path)
+
+    def settings(self):
+        return {"OCHRE__STORAGE__PATH": str(self.path)}
+
+    def write(self, key, text):
+        place = self.path / key
+        place.parent.mkdir(parents=True, exist_ok=True)
+        place.write_text(text)
+
+    def read(self, key):
+        return (self.path / key).read_text()
+
+
+class Bucket:
+    """A bucket of an S3 server that lives in memory and ends with this process."""
+
+    INDEX = "components.ochre/index"
+    SIGNED = "AWS4-HMAC-SHA256 Credential=test/20200101/us-east-1/s3/aws4_request, "
+    HEADERS = {"Authorization": SIGNED + "SignedHeaders=host, Signature=none"}
+
+    def __init__(self, python):
+        script = pathlib.Path(__file__).parent.parent / "tests" / "harness" / "moto_s3.py"
+        pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+        self.process = subprocess.Popen([python, script], stderr=subprocess.DEVNULL, **pipes)
+        atexit.register(self.process.kill)
+        self.port = int(self.process.stdout.readline())
+        self.connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=120)
+        self.ask("PUT", "")
+
+    def settings(self):
+        values = {"backend": "s3", "bucket": "scale", "allow_http": "true"}
+        values |= {"access_key_id": "test", "secret_access_key": "test"}
+        values["endpoint"] = f"http://127.0.0.1:{self.port}"
+        return {f"OCHRE__STORAGE__{key.upper()}": value for key, value in values.items()}
+
+    def ask(self, method, key, body=None):
+        self.connection.request(method, f"/scale/{key}", body, self.HEADERS)
+        answer = self.connection.getresponse()
+        text = answer.read()
+        if answer.status != 200:
+            sys.exit(f"{method} {key}: {answer.status} {text[:300]}")
+        return text
+
+    def write(self, key, text):
+        self.ask("PUT", key, text.encode())
+
+    def read(self, key):
+        return self.ask("GET", key).decode()
+
+
+def generate(store, components, versions):
+    """Writes the manifests that a registry of this size has, and what its lists read."""
     index, listed, described = {}, {}, {}
     for number in range(components):
         name = f"team-{number % 97:02}-component-{number:06}"
@@ -46,16 +102,21 @@ def generate(folder, components, versions):
         listed[name] = list(all_versions)
         state = {0: "deprecated", 1: "experimental"}.get(number % 50)
         index[name] = {v: d | ({"state": state} if state else {}) for v, d in all_versions.items()}
+        newest = listed[name][-1]
+        store.write(f"components/{name}/{newest}/package.json", package_json(name, newest))
     edited = EPOCH + 40_000_000_000
 
-    def write(path, value):
-        path.write_text(json.dumps(value, separators=(",", ":")))
+    def write(key, value):
+        text = json.dumps(value, separators=(",", ":"))
+        store.write(key, text)
+        return len(text) / 1e6
 
-    write(shared / "components.json", {"lastEdit": edited, "components": listed})
-    write(shared / "components-details.json", {"lastEdit": edited, "components": described})
+    shared = write("components/components.json", {"lastEdit": edited, "components": listed})
+    details = {"lastEdit": edited, "components": described}
+    shared += write("components/components-details.json", details)
     head = {"format": 1, "generation": 1, "lastEdit": edited, "components": index}
-    write(own / f"{1:020}", head)
-    return sum(path.stat().st_size for path in shared.iterdir()), (own / f"{1:020}").stat().st_size
+    write(store.INDEX, head)
+    return shared
 
 
 class Node:
@@ -67,12 +128,11 @@ class Node:
             self.port = probe.getsockname()[1]
         environment = {
             "PATH": os.environ["PATH"],
-            "OCHRE__STORAGE__PATH": str(store),
             "OCHRE__SYNC__POLL_INTERVAL": f"{int(POLL * 1000)}ms",
             "OCHRE__SAMPLES__PUBLISH": "false",
             "OCHRE__HTTP__DRAIN_DELAY": "0s",
             "OCHRE__HTTP__CONNECTIONS_MAX": "1000",
-        } | dict(settings)
+        } | store.settings() | dict(settings)
         self.started = time.monotonic()
         command = [binary, "--listen", f"127.0.0.1:{self.port}"]
         self.process = subprocess.Popen(command, env=environment, stdout=log, stderr=log)
@@ -142,14 +202,20 @@ class Node:
         self.process.wait(120)
 
 
-def upload(name, version):
-    """A multipart form with the package of a small component."""
+def package_json(name, version):
+    """What `package.json` of a small component says."""
     template = {"type": "oc-template-es6", "hashKey": KEY, "src": "template.js", "version": "2.0.0"}
     oc = {"files": {"template": template, "static": []}, "parameters": {}, "version": "0.50.44"}
-    manifest = {"name": name, "version": version, "oc": oc | {"packaged": True}}
+    manifest = {"name": name, "version": version, "description": f"The component {name}"}
+    manifest |= {"author": "A Team <team@example.com>", "keywords": ["scale", name[:7]]}
+    return json.dumps(manifest | {"oc": oc | {"packaged": True, "date": EPOCH}})
+
+
+def upload(name, version):
+    """A multipart form with the package of a small component."""
     packed = io.BytesIO()
     with tarfile.open(fileobj=packed, mode="w:gz") as archive:
-        for path, text in (("package.json", json.dumps(manifest)), ("template.js", VIEW)):
+        for path, text in (("package.json", package_json(name, version)), ("template.js", VIEW)):
             entry = tarfile.TarInfo(f"_package/{path}")
             entry.size = len(text)
             archive.addfile(entry, io.BytesIO(text.encode()))
@@ -172,16 +238,15 @@ def idle_poll(node, seconds):
 
 
 def measure(arguments, components, work):
-    store = work / "store"
-    bytes_shared, bytes_index = generate(store, components, arguments.versions)
-    row = {"components": components, "shared MB": bytes_shared / 1e6, "index MB": bytes_index / 1e6}
-    if arguments.upgrade:
-        environment = os.environ | {"OCHRE__STORAGE__PATH": str(store)}
-        command = [arguments.registry, *arguments.upgrade.split()]
-        subprocess.run(command, env=environment, check=True, stdout=subprocess.DEVNULL)
+    store = Bucket(arguments.s3) if arguments.s3 else Folder(work / "store")
+    row = {"components": components}
+    row["shared MB"] = generate(store, components, arguments.versions)
+    command = [arguments.registry, "store", "upgrade"]
+    subprocess.run(command, env=os.environ | store.settings(), check=True, stdout=subprocess.DEVNULL)
     with open(work / "log", "w") as log:
         first = Node(arguments.registry, store, log)
         row["start s"] = first.start
+        row["start CPU s"] = first.cpu()
         row["start RSS MB"], row["start peak MB"] = first.memory()
         if arguments.settle:
             time.sleep(arguments.settle)
@@ -209,20 +274,28 @@ def measure(arguments, components, work):
         row["list first ms"], body = first.timed("/")
         row["list ms"] = median([first.timed("/")[0] for _ in range(5)])
         row["list MB"] = len(body) / 1e6
+        row["list with meta first ms"], body = first.timed("/?meta=true")
+        row["list with meta ms"] = median([first.timed("/?meta=true")[0] for _ in range(5)])
+        row["list with meta MB"] = len(body) / 1e6
         row["page first ms"] = first.timed("/", "text/html")[0]
         row["page ms"] = median([first.timed("/", "text/html")[0] for _ in range(5)])
         search = "/?q=component-0007"
         row["search ms"] = median([first.timed(search, "text/html")[0] for _ in range(5)])
         first.publish("real", "2.0.0")
+        row["list with meta after publish ms"] = first.timed("/?meta=true")[0]
         row["page after publish ms"] = first.timed("/", "text/html")[0]
         row["list after publish ms"] = first.timed("/")[0]
+        row["history ms"] = first.timed("/~registry/history")[0]
         row["RSS MB"], row["peak MB"] = first.memory()
         row["other RSS MB"] = other.memory()[0]
         begun = time.monotonic()
         first.stop()
         row["stop s"] = time.monotonic() - begun
         other.stop()
-        shared = json.loads((store / "components" / "components.json").read_text())
+        again = Node(arguments.registry, store, log)
+        row["start again s"], row["start again CPU s"] = again.start, again.cpu()
+        again.stop()
+        shared = json.loads(store.read("components/components.json"))
         if "2.0.0" not in shared["components"]["real"]:
             sys.exit("components.json does not hold what was published last")
     return row
@@ -235,7 +308,7 @@ def main():
     parser.add_argument("--versions", type=int, default=20, help="versions of each component")
     parser.add_argument("--idle", type=float, default=10, help="seconds of watching an idle node")
     parser.add_argument("--settle", type=float, default=0, help="seconds before a node is idle")
-    parser.add_argument("--upgrade", default="", help="command run on the store before the start")
+    parser.add_argument("--s3", help="a Python with moto: measure on an S3 server of its own")
     parser.add_argument("--work", type=pathlib.Path, help="folder for the store, kept")
     arguments = parser.parse_args()
     work = arguments.work or pathlib.Path(tempfile.mkdtemp(prefix="ochre-scale-"))
