@@ -11,7 +11,7 @@ use crate::etag;
 const KEPT: usize = 8;
 
 /// A list and its tag.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct ListText {
     /// The JSON.
     pub body: Bytes,

@@ -1,6 +1,6 @@
 //! `GET /`, `~info` and `~registry/…`.
 
-use std::{sync::Arc, time::Duration};
+use std::time::Duration;
 
 use actix_web::{HttpRequest, HttpResponse, http::header::HeaderValue, web};
 use bytes::Bytes;
@@ -194,17 +194,13 @@ pub(crate) async fn history(request: HttpRequest, discovery: web::Data<Discovery
     if !discovery.settings().ui {
         return switched_off();
     }
-    let discovery: Arc<Discovery> = discovery.into_inner();
-    let history = discovery.history().await;
-    let is_told = history.is_ok();
-    let mut response = listed(&request, history);
-    if !is_told {
-        return response;
+    let mut response = listed(&request, discovery.history().await);
+    if response.status().is_success() {
+        response.headers_mut().insert(
+            actix_web::http::header::CACHE_CONTROL,
+            HeaderValue::from_static("public, max-age=600"),
+        );
     }
-    response.headers_mut().insert(
-        actix_web::http::header::CACHE_CONTROL,
-        HeaderValue::from_static("public, max-age=600"),
-    );
     response
 }
 
