@@ -22,6 +22,7 @@ VIEW = (
 ).replace("KEY", KEY)
 EPOCH = 1_700_000_000_000
 POLL = 1.0
+IDLE = {"OCHRE__DISCOVERY__UI": "false", "OCHRE__STORAGE__NODE_REGISTRIES": "false"}
 
 
 def versions_of(component, count):
@@ -248,11 +249,13 @@ def measure(arguments, components, work):
         row["start s"] = first.start
         row["start CPU s"] = first.cpu()
         row["start RSS MB"], row["start peak MB"] = first.memory()
-        if arguments.settle:
-            time.sleep(arguments.settle)
-        row["idle poll CPU ms"], row["idle poll reads"] = idle_poll(first, arguments.idle)
+        # A node that does nothing but poll: no descriptions to read, nobody else who writes.
+        idle = Node(arguments.registry, store, log, IDLE)
+        time.sleep(5 * POLL)
+        row["idle poll CPU ms"], row["idle poll reads"] = idle_poll(idle, arguments.idle)
+        idle.stop()
         other = Node(arguments.registry, store, log)
-        time.sleep(2 * POLL + arguments.settle)
+        time.sleep(2 * POLL)
         base = other.cpu()
         row["first publish ms"] = first.publish("real", "1.0.0")
         own = first.cpu()
@@ -307,7 +310,6 @@ def main():
     parser.add_argument("--sizes", default="1000,10000,100000", help="numbers of components")
     parser.add_argument("--versions", type=int, default=20, help="versions of each component")
     parser.add_argument("--idle", type=float, default=10, help="seconds of watching an idle node")
-    parser.add_argument("--settle", type=float, default=0, help="seconds before a node is idle")
     parser.add_argument("--s3", help="a Python with moto: measure on an S3 server of its own")
     parser.add_argument("--work", type=pathlib.Path, help="folder for the store, kept")
     arguments = parser.parse_args()
