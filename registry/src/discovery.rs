@@ -180,25 +180,35 @@ impl Discovery {
     ) -> Result<ListText, RenderFailure> {
         let mut described = self.described.lock().await;
         let catalog = self.renderer.published();
-        let (renderer, experimental) = (
-            Arc::clone(&self.renderer),
-            self.settings.lists_experimental(),
-        );
-        let listed = Arc::clone(&catalog);
+        let base_url = Arc::clone(&query.base_url);
+        let asked = Asked::Described {
+            base_url: Arc::clone(&base_url),
+            state: state.clone(),
+            meta: meta.to_owned(),
+        };
+        if let Some(text) = self.lists.get(&catalog, &asked) {
+            return Ok(text);
+        }
+        let (renderer, listed) = (Arc::clone(&self.renderer), Arc::clone(&catalog));
+        let experimental = self.settings.lists_experimental();
         let newest = tokio::task::spawn_blocking(move || {
             let newest = newest(&renderer, &listed, (experimental, state.as_deref()));
             newest.map(Wanted::new).collect::<Vec<_>>()
         });
-        let newest = newest
-            .await
-            .map_err(|error| RenderFailure::unlisted(&error))?;
-        let items = described
-            .read(newest, (meta, &query.base_url), &self.releases)
-            .await;
-        drop(described);
-        let (base_url, oc_version) = (Arc::clone(&query.base_url), self.oc_version.clone());
+        let newest = newest.await;
+        let newest = newest.map_err(|error| RenderFailure::unlisted(&error))?;
+        let wanted = newest.len();
+        let items = described.read(newest, (meta, &base_url), &self.releases);
+        let items = items.await;
+        let (lists, oc_version) = (Arc::clone(&self.lists), self.oc_version.clone());
         let made = tokio::task::spawn_blocking(move || {
-            ListText::new(list_text(&base_url, &oc_version, &items))
+            let text = || list_text(&base_url, &oc_version, &items);
+            if items.len() == wanted {
+                lists.make((&catalog, asked), text)
+            } else {
+                // What could not be read now is read by the next one.
+                ListText::new(text())
+            }
         });
         made.await.map_err(|error| RenderFailure::unlisted(&error))
     }

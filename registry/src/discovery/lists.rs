@@ -27,6 +27,12 @@ pub(super) enum Asked {
         base_url: Arc<str>,
         state: Option<String>,
     },
+    /// `GET /?meta=…`: of these one is kept.
+    Described {
+        base_url: Arc<str>,
+        state: Option<String>,
+        meta: String,
+    },
     /// `~registry/history`.
     History,
 }
@@ -45,6 +51,14 @@ struct Kept {
     catalog: Arc<CatalogSnapshot>,
     asked: Asked,
     text: ListText,
+}
+
+// === impl Asked ===
+
+impl Asked {
+    fn is_described(&self) -> bool {
+        matches!(self, Self::Described { .. })
+    }
 }
 
 // === impl ListText ===
@@ -80,7 +94,10 @@ impl Lists {
         }
         let text = ListText::new(text());
         let mut kept = self.kept();
-        kept.retain(|kept| Arc::ptr_eq(&kept.catalog, catalog));
+        kept.retain(|kept| {
+            let is_other = !(asked.is_described() && kept.asked.is_described());
+            Arc::ptr_eq(&kept.catalog, catalog) && is_other
+        });
         kept.truncate(KEPT - 1);
         let catalog = Arc::clone(catalog);
         let made = text.clone();
@@ -128,5 +145,23 @@ mod tests {
         assert!(lists.get(&next, &asked("19")).is_none());
         lists.make((&next, asked("19")), || "{}".to_owned());
         assert_eq!(lists.kept().len(), 1);
+    }
+
+    #[test]
+    fn of_large_lists_one_is_kept() {
+        let lists = Lists::default();
+        let catalog = Arc::<CatalogSnapshot>::default();
+        let described = |meta: &str| Asked::Described {
+            base_url: "http://host/".into(),
+            state: None,
+            meta: meta.to_owned(),
+        };
+        lists.make((&catalog, asked("a")), || "[]".to_owned());
+        for meta in ["true", "author"] {
+            lists.make((&catalog, described(meta)), || "[]".to_owned());
+        }
+        assert!(lists.get(&catalog, &asked("a")).is_some());
+        assert!(lists.get(&catalog, &described("true")).is_none());
+        assert!(lists.get(&catalog, &described("author")).is_some());
     }
 }
