@@ -115,10 +115,16 @@ impl Exporter {
         if is_large && self.trusts && self.list.known.is_none() {
             self.learn(state).await;
         }
-        let (list, details) = tokio::join!(
-            self.list.export(components, &self.clock),
-            self.details.export(components, &self.clock)
-        );
+        let list = self.list.export(components, &self.clock);
+        let details = self.details.export(components, &self.clock);
+        let (list, details) = if is_large {
+            // One text in memory at a time, and the list last: the shorter it is there without its
+            // announcement, the fewer nodes read it.
+            let details = details.await;
+            (list.await, details)
+        } else {
+            tokio::join!(list, details)
+        };
         let list = report(self.list.object.path(), list);
         let details = report(self.details.object.path(), details);
         if list && details && is_large {
