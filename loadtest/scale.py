@@ -93,7 +93,7 @@ class Bucket:
         return self.ask("GET", key).decode()
 
 
-def generate(store, components, versions):
+def generate(store, components, versions, bare):
     """Writes the manifests that a registry of this size has, and what its lists read."""
     index, listed, described = {}, {}, {}
     for number in range(components):
@@ -104,7 +104,8 @@ def generate(store, components, versions):
         state = {0: "deprecated", 1: "experimental"}.get(number % 50)
         index[name] = {v: d | ({"state": state} if state else {}) for v, d in all_versions.items()}
         newest = listed[name][-1]
-        store.write(f"components/{name}/{newest}/package.json", package_json(name, newest))
+        if not bare:
+            store.write(f"components/{name}/{newest}/package.json", package_json(name, newest))
     edited = EPOCH + 40_000_000_000
 
     def write(key, value):
@@ -241,7 +242,7 @@ def idle_poll(node, seconds):
 def measure(arguments, components, work):
     store = Bucket(arguments.s3) if arguments.s3 else Folder(work / "store")
     row = {"components": components}
-    row["shared MB"] = generate(store, components, arguments.versions)
+    row["shared MB"] = generate(store, components, arguments.versions, arguments.bare)
     command = [arguments.registry, "store", "upgrade"]
     subprocess.run(command, env=os.environ | store.settings(), check=True, stdout=subprocess.DEVNULL)
     with open(work / "log", "w") as log:
@@ -311,6 +312,7 @@ def main():
     parser.add_argument("--versions", type=int, default=20, help="versions of each component")
     parser.add_argument("--idle", type=float, default=10, help="seconds of watching an idle node")
     parser.add_argument("--s3", help="a Python with moto: measure on an S3 server of its own")
+    parser.add_argument("--bare", action="store_true", help="manifests alone: a store fills faster")
     parser.add_argument("--work", type=pathlib.Path, help="folder for the store, kept")
     arguments = parser.parse_args()
     work = arguments.work or pathlib.Path(tempfile.mkdtemp(prefix="ochre-scale-"))
