@@ -40,6 +40,9 @@ const FAULTS: [Option<Fate>; 8] = [
     Some(Fate::ListThePast),
 ];
 
+/// Most orders of one case that are tried by hand.
+const ORDERS_MAX: usize = 20_000;
+
 const X: Actor = publisher("1.0.0", "x");
 const Y: Actor = publisher("1.0.0", "y");
 const OTHER: Actor = publisher("1.0.1", "z");
@@ -109,8 +112,12 @@ fn found_as(index: IndexForm, scenario: Scenario) -> Scenario {
 }
 
 fn every_order(scenario: &Scenario) {
+    orders(scenario, usize::MAX);
+}
+
+fn orders(scenario: &Scenario, most: usize) {
     let begun = std::time::Instant::now();
-    let tried = explore::all_orders(&Stage::new(scenario), Fault::None, usize::MAX);
+    let tried = explore::all_orders(&Stage::new(scenario), Fault::None, most);
     told(scenario, "every order", &tried, begun);
 }
 
@@ -132,7 +139,7 @@ fn every_crash(scenario: &Scenario) {
 fn one_fault(scenario: &Scenario, fates: &[Option<Fate>], switches: usize) {
     let begun = std::time::Instant::now();
     let stage = Stage::new(scenario);
-    let switches = switches + usize::from(is_thorough());
+    let switches = switches.max(usize::from(is_thorough()));
     let contended = contended(&stage, switches);
     let mut sum = Tried::default();
     for actor in 0..scenario.actors.len() {
@@ -164,7 +171,7 @@ fn one_fault(scenario: &Scenario, fates: &[Option<Fate>], switches: usize) {
     );
 }
 
-/// Whether every order is tried where else those with few switches are, and more of those.
+/// Whether it is run by hand, with more orders.
 fn is_thorough() -> bool {
     std::env::var_os("OCHRE_INTERLEAVINGS").is_some_and(|value| value == "thorough")
 }
@@ -304,14 +311,15 @@ fn two_switches(scenario: &Scenario) {
     some_orders(scenario, 2);
 }
 
-/// Every order in what is run by hand, else those with few switches. Where one actor waits for the
-/// lock of another there is no every order: one switch more.
+/// Orders with few switches; in what is run by hand every order, or as many as end within minutes.
+/// Where one actor waits for the lock of another there is no every order, and in a large catalog a
+/// single one takes long: one switch more.
 fn some_orders(scenario: &Scenario, switches: usize) {
-    let switches = match (is_thorough(), scenario.has_locks()) {
-        (true, false) => return every_order(scenario),
-        (true, true) => switches + 1,
-        (false, _) => switches,
-    };
+    let is_slow = scenario.has_locks() || scenario.index == IndexForm::Large;
+    if is_thorough() && !is_slow {
+        return orders(scenario, ORDERS_MAX);
+    }
+    let switches = switches + usize::from(is_thorough());
     let begun = std::time::Instant::now();
     let stage = Stage::new(scenario);
     let contended = in_turn(&stage).contended;
