@@ -11,6 +11,7 @@ mod manifests;
 mod mirror;
 mod publish;
 mod replica;
+mod rotation;
 mod side_by_side;
 mod steps;
 mod store_faults;

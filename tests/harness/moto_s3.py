@@ -1,9 +1,10 @@
 """An S3 server in memory (moto) whose conditional writes are atomic.
 
 moto checks `If-Match` and then writes without a lock between the two, so mutating requests of
-one path take turns here. Usage: moto_s3.py [--ignore-conditions] [PORT]; prints the port it
-listens on, and ends when its standard input closes. With the option it is a server that does not
-know conditional writes: each of them is done.
+one path take turns here. Usage: moto_s3.py [--ignore-conditions] [--temporary-keys] [PORT]; prints
+the port it listens on, and ends when its standard input closes. With the first option it is a
+server that does not know conditional writes: each of them is done. With the second it hands out
+keys for a few seconds (`temporary_keys.py`).
 """
 
 import logging
@@ -13,6 +14,7 @@ import threading
 from collections import defaultdict
 
 from moto.server import DomainDispatcherApplication, create_backend_app
+from temporary_keys import TemporaryKeys
 from werkzeug.serving import WSGIRequestHandler, make_server
 
 arguments = sys.argv[1:]
@@ -50,6 +52,8 @@ def end_with_parent():
     os._exit(0)
 
 
+if "--temporary-keys" in arguments:
+    application = TemporaryKeys(application)
 threading.Thread(target=end_with_parent, daemon=True).start()
 logging.getLogger("werkzeug").setLevel(logging.ERROR)
 server = make_server("127.0.0.1", port, application, threaded=True, request_handler=OneContinue)

@@ -36,6 +36,30 @@ impl S3Server {
         Self::start(&["--ignore-conditions"]).await
     }
 
+    /// Starts a server of its own that hands out keys for a short time.
+    pub async fn with_temporary_keys() -> Self {
+        Self::start(&["--temporary-keys"]).await
+    }
+
+    /// Where a server [with temporary keys](Self::with_temporary_keys) hands them out, to who has
+    /// the token `pod`.
+    pub fn keys_url(&self) -> String {
+        format!("{}/~keys", self.endpoint)
+    }
+
+    /// How many temporary keys were handed out.
+    pub async fn keys_issued(&self) -> u32 {
+        let url = format!("{}/issued", self.keys_url());
+        let answer = Answer::of(http_client().get(url)).await.expect_status(200);
+        answer.text().parse().expect("a number")
+    }
+
+    /// Withdraws all temporary keys but the last two.
+    pub async fn withdraw_keys(&self) {
+        let url = format!("{}/withdraw", self.keys_url());
+        Answer::of(http_client().post(url)).await.expect_status(200);
+    }
+
     /// Starts a server on a free port.
     async fn start(options: &[&str]) -> Self {
         let tools = Tools::find();
