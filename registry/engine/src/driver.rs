@@ -307,7 +307,14 @@ pub enum EngineError {
     /// The program blocked its thread before and is refused for a while.
     #[error("program blocked the engine and is refused for {} ms", .0.as_millis())]
     Suspended(Duration),
-    /// The thread or process that executed the call died.
+    /// What was to execute the call is still being started.
+    #[error("engine workers are being started")]
+    NotReady,
+    /// What executed the call ended for the fault of another one, again and again or until the call's
+    /// deadline. Nothing of the call was seen outside.
+    #[error("engine worker ended for the fault of another program")]
+    Lost,
+    /// The thread or process that executed the call died; some of it may have been seen outside.
     #[error("engine worker died")]
     Crashed,
     /// The driver does not execute such programs; the text says why.

@@ -207,7 +207,7 @@ impl NodeDriver {
                 tracing::error!(error, "Node workers could not be started");
                 Err(EngineError::Crashed)
             }
-            Err(_) => Err(EngineError::Overloaded),
+            Err(_) => Err(EngineError::NotReady),
         }
     }
 }

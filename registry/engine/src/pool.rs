@@ -10,7 +10,8 @@
 //! others are sent to another worker, a few times at most, if nothing of them can have been seen outside:
 //! in workers whose calls reach the outside only through the host
 //! ([`WorkerKind::is_contained`]), those that asked the host for nothing; in others, those that had
-//! not started. All others fail as [`EngineError::Crashed`].
+//! not started. Those that lost too many workers fail as [`EngineError::Lost`], all others as
+//! [`EngineError::Crashed`].
 //!
 //! Workers get a cleared environment, `/` as their folder unless the kind says otherwise, and one
 //! socket. With a program they get what it may see: its `.env` and the options of plugins, which

@@ -198,7 +198,10 @@ impl QuickJsDriver {
             match self.attempt(begun, program, work.clone()).await {
                 Ok(outcome) => return Ok(outcome),
                 Err(Refused::Lost) if repeats < REPEATS_MAX => repeats += 1,
-                Err(Refused::Lost) => return Err(EngineError::Crashed),
+                Err(Refused::Lost) => return Err(EngineError::Lost),
+                Err(Refused::Final(EngineError::Overloaded)) if repeats > 0 => {
+                    return Err(EngineError::Lost);
+                }
                 Err(Refused::Final(error)) => return Err(error),
             }
         }

@@ -88,6 +88,29 @@ async fn call_that_was_seen_outside_is_not_begun_again() {
 }
 
 #[tokio::test]
+async fn call_that_loses_worker_after_worker_is_told_so() {
+    let driver = one_worker(16, usize::MAX).await;
+    let patient = providing("() => {}");
+    let mut call = with_slice(Duration::from_secs(5));
+    call.limits.deadline = Duration::from_mins(2);
+    let mut waiting = Box::pin(driver.call(&patient, call));
+    for number in 1..=4 {
+        assert!(futures::poll!(&mut waiting).is_pending());
+        // Each a program of its own: one that had to be stopped is suspended.
+        let stuck = providing(&format!("/* {number} */ {STUCK}"));
+        let stuck = driver
+            .call(&stuck, with_slice(Duration::from_millis(100)))
+            .await;
+        assert!(stuck.is_ok(), "{stuck:?}");
+    }
+
+    let lost = waiting.await;
+
+    assert!(matches!(lost, Err(EngineError::Lost)), "{lost:?}");
+    assert_eq!(driver.health().restarts, 4);
+}
+
+#[tokio::test]
 async fn worker_that_holds_too_much_memory_is_killed() {
     let driver = one_worker(16, 96 * 1024 * 1024).await;
     let hoarder = providing(

@@ -193,6 +193,15 @@ impl RenderFailure {
                 "ENGINE_OVERLOADED",
                 "registry has too many requests in flight",
             ),
+            EngineError::NotReady => Self::temporary(
+                "ENGINE_NOT_READY",
+                "what executes this component is being started",
+            ),
+            EngineError::Lost => Self::temporary(
+                "ENGINE_LOST",
+                "what executed this component ended, and not for its fault; nothing of the request was \
+                 seen outside",
+            ),
             EngineError::Suspended(_) => Self::temporary(
                 "COMPONENT_SUSPENDED",
                 "component blocked the engine and is refused for a moment",

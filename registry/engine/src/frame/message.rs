@@ -118,6 +118,10 @@ pub enum Refusal {
     Overloaded,
     /// The program is refused for this time.
     Suspended(#[serde(with = "micros")] Duration),
+    /// What was to execute the call inside the worker is not there yet.
+    NotReady,
+    /// What executed the call inside the worker ended for another's fault.
+    Lost,
     /// What executed the call inside the worker died.
     Crashed,
     /// Not executed by this kind of worker.
@@ -262,6 +266,8 @@ impl From<EngineError> for Refusal {
         match error {
             EngineError::Overloaded => Self::Overloaded,
             EngineError::Suspended(wait) => Self::Suspended(wait),
+            EngineError::NotReady => Self::NotReady,
+            EngineError::Lost => Self::Lost,
             EngineError::Crashed => Self::Crashed,
             EngineError::Unsupported(why) => Self::Unsupported(why),
         }
@@ -273,6 +279,8 @@ impl From<Refusal> for EngineError {
         match refusal {
             Refusal::Overloaded => Self::Overloaded,
             Refusal::Suspended(wait) => Self::Suspended(wait),
+            Refusal::NotReady => Self::NotReady,
+            Refusal::Lost => Self::Lost,
             Refusal::Crashed => Self::Crashed,
             Refusal::Unsupported(why) => Self::Unsupported(why),
         }

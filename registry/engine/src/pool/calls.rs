@@ -119,8 +119,18 @@ impl Job {
         } else if self.pass.program().conduct.is_suspended() {
             Some(EngineError::Suspended(limits.cpu_slice))
         } else {
-            (self.submitted + limits.deadline <= now).then_some(EngineError::Overloaded)
+            let late = if self.repeats > 0 {
+                EngineError::Lost
+            } else {
+                EngineError::Overloaded
+            };
+            (self.submitted + limits.deadline <= now).then_some(late)
         }
+    }
+
+    /// Whether its worker may die once more without failing it: others may be to blame each time.
+    pub(super) fn may_begin_again(&self) -> bool {
+        self.repeats < REPEATS_MAX
     }
 
     /// Tells the caller, if it is still there, that the call was not carried out.
@@ -172,19 +182,14 @@ impl Running {
         self.job.is_some() && !self.is_cancelled
     }
 
-    /// Whether the call may be sent to another worker when its own dies: a few times, since
-    /// others may be to blame each time, and only if nothing of it can have been seen outside.
-    pub(super) fn is_repeatable(&self, is_contained: bool) -> bool {
-        let was_seen = if is_contained {
+    /// Whether something of the call can have been seen outside: then it is not sent to another
+    /// worker when its own dies.
+    pub(super) fn may_have_acted(&self, is_contained: bool) -> bool {
+        if is_contained {
             self.has_asked
         } else {
             self.is_started
-        };
-        !was_seen
-            && self
-                .job
-                .as_ref()
-                .is_some_and(|job| job.repeats < REPEATS_MAX)
+        }
     }
 }
 

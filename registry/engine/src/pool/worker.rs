@@ -348,7 +348,7 @@ impl Worker {
         let mut present = BTreeSet::new();
         let mut repeated = Vec::new();
         for (id, running) in running {
-            let is_repeatable = running.is_repeatable(is_contained);
+            let may_have_acted = running.may_have_acted(is_contained);
             let (Some(job), deadline) = (running.job, running.limits.deadline) else {
                 continue;
             };
@@ -364,8 +364,9 @@ impl Worker {
                 _ if overdue.contains(&id) => {
                     job.answer(Outcome::failed(Failure::Timeout(deadline)));
                 }
-                _ if is_repeatable => repeated.push((id, job)),
-                _ => job.refuse(EngineError::Crashed),
+                _ if may_have_acted => job.refuse(EngineError::Crashed),
+                _ if job.may_begin_again() => repeated.push((id, job)),
+                _ => job.refuse(EngineError::Lost),
             }
         }
         repeated.sort_unstable_by_key(|(id, _)| *id);
