@@ -167,7 +167,8 @@ impl Publisher {
         };
         let id = rules::check(&package.manifest, &target)?;
         if self.settings.check_views {
-            view::check(&package, &self.view_checks).await?;
+            let warning = view::check(&package, &self.view_checks).await?;
+            warnings.extend(warning.map(String::from));
         }
         match &*self.gate.state() {
             WriteState::Safe => {}

@@ -113,7 +113,8 @@ pub struct PublishSettings {
     pub queue_timeout: Duration,
     /// Refuse other clients than an `oc` CLI that is at least as new as `http.oc_version`.
     pub strict_cli_version: bool,
-    /// Refuse a `template.js` that is no JavaScript, or that does not hold its `hashKey`.
+    /// Refuse a `template.js` that is no JavaScript, is nested too deeply to be parsed, or does not
+    /// hold its `hashKey`.
     pub check_views: bool,
     /// Limits of the archive.
     pub archive: PackageLimits,

@@ -13,13 +13,24 @@ use super::PublishFailure;
 /// Checks that run at once; one that never ends keeps its place.
 pub(super) const AT_ONCE: usize = 2;
 
-/// Longest wait for a place, and longest check. What cannot be told by then is not refused.
-const TIME: Duration = Duration::from_secs(2);
+/// Longest wait for a place, and longest check. What cannot be told by then is published with a
+/// warning: how long a check takes depends on the machine.
+const TIME: Duration = Duration::from_secs(10);
 
 /// Longest view that is looked at, in bytes.
 const VIEW_MAX: usize = 8 * 1024 * 1024;
 
-/// Refuses a view that is no JavaScript, or a classic one that does not hold its key.
+/// Told of a view that is longer.
+const TOO_LONG: &str = "`template.js` was not checked: it is longer than 8 MiB";
+
+/// Told of a view that could not be checked in time, or in the memory of a check.
+const UNDECIDED: &str = "`template.js` was not checked: it took too long, or too much memory";
+
+/// Told of a view that nobody can be expected to parse.
+const TOO_DEEP: &str = "`template.js` is nested too deeply to be parsed";
+
+/// Refuses a view that is no JavaScript or nested too deeply, or a classic one that does not hold its
+/// key. Gives a warning of one that could not be checked.
 ///
 /// # Errors
 ///
@@ -27,20 +38,20 @@ const VIEW_MAX: usize = 8 * 1024 * 1024;
 pub(super) async fn check(
     package: &Package,
     places: &Arc<Semaphore>,
-) -> Result<(), PublishFailure> {
-    let Some(view) = package
-        .file("template.js")
-        .filter(|view| view.len() <= VIEW_MAX)
-    else {
-        return Ok(());
+) -> Result<Option<&'static str>, PublishFailure> {
+    let Some(view) = package.file("template.js") else {
+        return Ok(None);
     };
+    if view.len() > VIEW_MAX {
+        return Ok(Some(TOO_LONG));
+    }
     let source = String::from_utf8_lossy(view).into_owned();
     let key = &package.manifest.oc().files.template.hash_key;
     // Browsers and registries find a view in `oc.components` under its key; ES modules have none.
     let holds_key = key.is_empty() || source.contains(key.as_str());
     let place = Arc::clone(places).acquire_owned();
     let Ok(Ok(place)) = tokio::time::timeout(TIME, place).await else {
-        return Ok(());
+        return Ok(Some(UNDECIDED));
     };
     match parse_syntax(source, TIME, place).await {
         Syntax::Neither(why) => {
@@ -51,7 +62,9 @@ pub(super) async fn check(
             let cause = format!("`template.js` does not define `oc.components[\"{key}\"]`");
             Err(PublishFailure::view(&cause))
         }
-        Syntax::Script | Syntax::Module | Syntax::Undecided => Ok(()),
+        Syntax::TooDeep => Err(PublishFailure::view(TOO_DEEP)),
+        Syntax::Undecided => Ok(Some(UNDECIDED)),
+        Syntax::Script | Syntax::Module => Ok(None),
     }
 }
 
@@ -94,6 +107,11 @@ mod tests {
         assert!(syntax.contains("is not JavaScript"), "{syntax}");
         let other = told("abc", "oc.components['other']=function(){}").await;
         assert!(other.unwrap().contains("oc.components[\\\"abc\\\"]"));
+        for bracket in ["(", "[", "{a:"] {
+            let view = format!("x={}", bracket.repeat(5 * 1024 * 1024 / bracket.len()));
+            let deep = told("", &view).await.unwrap();
+            assert!(deep.contains("nested too deeply"), "{bracket}: {deep}");
+        }
     }
 
     #[tokio::test]
@@ -109,6 +127,6 @@ mod tests {
         let package = read(archive.as_slice(), &Limits::default()).unwrap();
         let places = Arc::new(Semaphore::new(0));
         places.close();
-        assert!(check(&package, &places).await.is_ok());
+        assert_eq!(check(&package, &places).await.ok(), Some(Some(UNDECIDED)));
     }
 }

@@ -22,6 +22,8 @@ pub enum Syntax {
     Module,
     /// Neither; why it is no script, in the engine's words.
     Neither(String),
+    /// Nested more deeply than the parser follows.
+    TooDeep,
     /// It took too long, or too much memory, to tell.
     Undecided,
 }
@@ -54,12 +56,14 @@ fn classify(source: &str) -> Syntax {
         compiled(|ctx| raw::compile(ctx, "template.js", source, SourceText::Stripped).map(drop));
     match script {
         Parsed::Fine => Syntax::Script,
+        Parsed::TooDeep => Syntax::TooDeep,
         Parsed::Exhausted => Syntax::Undecided,
         Parsed::Wrong(why) => {
             let module =
                 compiled(|ctx| Module::declare(ctx.clone(), "template.js", source).map(drop));
             match module {
                 Parsed::Fine => Syntax::Module,
+                Parsed::TooDeep => Syntax::TooDeep,
                 Parsed::Exhausted => Syntax::Undecided,
                 Parsed::Wrong(_) => Syntax::Neither(why),
             }
@@ -70,6 +74,7 @@ fn classify(source: &str) -> Syntax {
 enum Parsed {
     Fine,
     Wrong(String),
+    TooDeep,
     Exhausted,
 }
 
@@ -93,8 +98,8 @@ fn compiled(compile: impl FnOnce(&rquickjs::Ctx<'_>) -> rquickjs::Result<()>) ->
                 Some("SyntaxError") => Parsed::Wrong(exception.message().unwrap_or_default()),
                 // Its syntax is fine: what it imports is looked for next, and there is nothing.
                 Some("ReferenceError") => Parsed::Fine,
-                // Nested too deeply for the stack.
-                _ => Parsed::Exhausted,
+                // The one other error of a parser: its stack was not enough.
+                _ => Parsed::TooDeep,
             }
         }
         Err(_) => Parsed::Exhausted,
@@ -158,9 +163,9 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn text_that_overwhelms_the_parser_stays_undecided() {
+    async fn text_that_overwhelms_the_parser_is_told_from_what_is_wrong() {
         let deep = "(".repeat(1_000_000);
-        assert_eq!(syntax(&deep).await, Syntax::Undecided);
+        assert_eq!(syntax(&deep).await, Syntax::TooDeep);
         let slow = "a=1;".repeat(1_000_000);
         let at_once = parse(slow, Duration::ZERO, ()).await;
         assert_eq!(at_once, Syntax::Undecided);
