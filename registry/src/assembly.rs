@@ -29,8 +29,8 @@ use crate::{
     release::{Releases, ReleasesConfig},
     render::{RenderOptions, RenderParts, Renderer},
     served::Served,
-    settings::Settings,
-    ui::{Ui, UiParts},
+    settings::{PreloadError, Settings},
+    ui::{PreviewOptions, Ui, UiParts},
     write_gate::WriteGate,
 };
 
@@ -90,6 +90,9 @@ pub enum AssemblyError {
     /// The component that the node brings by itself cannot be made.
     #[error("component `oc-client` cannot be made")]
     OcClient(#[from] OcClientError),
+    /// What previews run first was readable when the settings were checked.
+    #[error("preview pages cannot be made")]
+    Preview(#[from] PreloadError),
 }
 
 /// Puts the use-cases together.
@@ -113,7 +116,7 @@ pub(crate) fn assemble(ground: Ground<'_>) -> Result<Parts, AssemblyError> {
         ),
     ));
     Ok(Parts {
-        ui: Arc::new(ground.ui((&directory, &renderer, &packs))),
+        ui: Arc::new(ground.ui((&directory, &renderer, &packs))?),
         discovery: Arc::new(ground.discovery(&releases, &renderer)),
         readiness: Arc::new(ground.readiness()),
         events: Arc::new(ground.events()),
@@ -257,14 +260,28 @@ impl Ground<'_> {
     fn ui(
         &self,
         (directory, renderer, packs): (&Arc<Directory>, &Arc<Renderer>, &Arc<Packs>),
-    ) -> Ui {
-        Ui::new(UiParts {
+    ) -> Result<Ui, AssemblyError> {
+        Ok(Ui::new(UiParts {
             directory: Arc::clone(directory),
             renderer: Arc::clone(renderer),
             packs: Arc::clone(packs),
             dependencies: drivers::dependencies(&self.settings.engine),
             robots: self.settings.discovery.robots,
             oc_version: self.settings.http.oc_version.clone(),
+            preview: self.preview()?,
+        }))
+    }
+
+    fn preview(&self) -> Result<PreviewOptions, PreloadError> {
+        let settings = self.settings;
+        let imports = match &settings.preview.imports {
+            imports if imports.is_empty() => &settings.client.imports,
+            imports => imports,
+        };
+        Ok(PreviewOptions {
+            preload: settings.preview.script()?,
+            client: settings.fallback.client_url(),
+            imports: imports.clone(),
         })
     }
 

@@ -8,6 +8,7 @@ mod engine;
 mod events;
 mod http;
 mod node;
+mod preview;
 mod source;
 
 use std::{
@@ -27,6 +28,7 @@ pub use engine::{EngineSettings, Isolation, QuickJsSettings};
 pub use events::EventSettings;
 pub use http::{HttpSettings, OC_VERSION};
 pub use node::{DriverChoice, NodeSettings};
+pub use preview::{PreloadError, PreviewSettings};
 pub use source::{SettingsError, load};
 
 use crate::{
@@ -67,6 +69,8 @@ pub struct Settings {
     pub templates: TemplateSettings,
     /// The browser client.
     pub client: ClientSettings,
+    /// The preview pages.
+    pub preview: PreviewSettings,
     /// What is kept in memory.
     pub cache: CacheSettings,
     /// Listing of components.

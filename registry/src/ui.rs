@@ -21,6 +21,7 @@ use ochre_engine::node::Dependency;
 pub use files::{UiFile, UiFiles};
 pub use info::InfoRequest;
 pub use list::{ListRequest, View};
+pub use preview::PreviewOptions;
 pub use subject::Subject;
 
 use crate::{directory::Directory, packs::Packs, render::Renderer};
@@ -35,6 +36,7 @@ pub struct Ui {
     files: UiFiles,
     robots: bool,
     oc_version: String,
+    preview: PreviewOptions,
 }
 
 /// What [`Ui`] is built from.
@@ -52,6 +54,8 @@ pub struct UiParts {
     pub robots: bool,
     /// `http.oc_version`.
     pub oc_version: String,
+    /// What previews run.
+    pub preview: PreviewOptions,
 }
 
 /// The theme that a reader has chosen.
@@ -131,6 +135,7 @@ impl Ui {
             robots: parts.robots,
             oc_version: parts.oc_version,
             dependencies: parts.dependencies,
+            preview: parts.preview,
         }
     }
 

@@ -5,7 +5,9 @@ use std::{
     time::{Duration, Instant},
 };
 
-use ochre_tests::{RawConnection, TestPackage, TestRegistry, TestStore, free_port};
+use ochre_tests::{
+    NodeRegistry, RawConnection, TestPackage, TestRegistry, TestStore, eventually, free_port,
+};
 use serde_json::{Value, json};
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
@@ -342,4 +344,45 @@ async fn registries_that_name_each_other_do_not_ask_in_a_circle() {
         assert!(answer.text().contains("not found"), "{}", answer.text());
         assert!(started.elapsed() < Duration::from_secs(4));
     }
+}
+
+#[tokio::test]
+async fn each_entry_of_a_batch_is_asked_of_a_node_registry() {
+    let node = NodeRegistry::start(&TestStore::s3().await, &json!({}), true).await;
+    for name in ["first", "second"] {
+        let package = TestPackage::new(name, "1.0.0").props("{own: context.params.own}");
+        node.publish(&package).await;
+    }
+    let registry = TestRegistry::start_with(&with_fallback(&node.url)).await;
+    registry.publish(&TestPackage::new("here", "1.0.0")).await;
+    let entry = |name: &str| json!({ "name": name, "parameters": { "own": name } });
+    let names = ["second", "here", "nowhere", "first"];
+    let batch = json!({ "components": names.map(entry) });
+    let asked = || async {
+        let answer = registry.post_unrendered("/", &batch).await;
+        answer.expect_status(200).json()
+    };
+
+    // The Node registry answers a publish before its list holds it.
+    let told = eventually("both components", Duration::from_secs(20), || async {
+        let told = asked().await;
+        let is_there = |at: usize| told[at]["status"] == 200;
+        (is_there(0) && is_there(3)).then_some(told)
+    })
+    .await;
+
+    let statuses: Vec<&Value> = told
+        .as_array()
+        .expect("a batch")
+        .iter()
+        .map(|entry| &entry["status"])
+        .collect();
+    assert_eq!(statuses, [200, 200, 404, 200]);
+    for (at, name) in [(0, "second"), (3, "first")] {
+        let response = &told[at]["response"];
+        assert_eq!(response["name"], name);
+        assert_eq!(response["baseUrl"], node.url);
+        assert_eq!(response["data"]["component"]["props"]["own"], name);
+    }
+    assert_eq!(told[2]["response"]["code"], "NOT_FOUND");
 }

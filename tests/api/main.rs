@@ -19,6 +19,7 @@ mod options;
 mod other_clients;
 mod pages;
 mod plugins;
+mod preview;
 mod protocol;
 mod publish;
 mod settings;

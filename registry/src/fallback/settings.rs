@@ -43,6 +43,8 @@ pub struct FallbackSettings {
     /// How long a component that is not there either is not asked for again.
     #[serde(with = "humantime_serde")]
     pub absent_for: Duration,
+    /// Have previews load the other registry's browser client in place of this one's.
+    pub client: bool,
 }
 
 // === impl FallbackSettings ===
@@ -53,6 +55,13 @@ impl FallbackSettings {
         let given = self.registry_url.as_deref()?;
         let slash = if given.ends_with('/') { "" } else { "/" };
         Url::parse(&format!("{given}{slash}")).ok()
+    }
+
+    /// URL of the other registry's browser client, where previews are to load it. Source:
+    /// `packages/oc/src/registry/routes/component-preview.ts`.
+    pub(crate) fn client_url(&self) -> Option<String> {
+        let url = self.url().filter(|_| self.client)?;
+        Some(format!("{url}oc-client/client.dev.js"))
     }
 
     /// Every value that cannot work.
@@ -72,6 +81,9 @@ impl FallbackSettings {
                     "`fallback.headers` holds {header:?}, which is never sent to another registry"
                 ));
             }
+        }
+        if self.client && self.registry_url.is_none() {
+            problems.push("`fallback.client` wants `fallback.registry_url`".into());
         }
         if self.concurrency == 0 {
             problems.push("`fallback.concurrency` is 0: give at least 1".into());
@@ -100,6 +112,7 @@ impl Default for FallbackSettings {
             body_max: ByteSize::mib(10),
             concurrency: 32,
             absent_for: Duration::from_secs(5),
+            client: false,
         }
     }
 }

@@ -37,6 +37,7 @@ impl Settings {
         problems.extend(self.auth.problems());
         problems.extend(self.fallback.problems());
         problems.extend(self.client.problems());
+        problems.extend(self.preview.problems());
         problems.extend(self.none());
         problems.extend(self.too_many_threads());
         problems.extend(archive(&self.publish.archive));
