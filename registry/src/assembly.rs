@@ -10,6 +10,7 @@ use ochre_store::{Catalog, ComponentStore};
 use crate::{
     assets::Assets,
     auth::Authenticator,
+    base_url::BaseUrls,
     browser_client::BrowserClient,
     directory::Directory,
     discovery::Discovery,
@@ -152,7 +153,10 @@ impl Ground<'_> {
         let browser = BrowserClient::new(
             self.settings.client.clone(),
             Arc::clone(packs),
-            self.settings.templates.serve_externals,
+            (
+                self.settings.templates.serve_externals,
+                BaseUrls::new(&self.settings.http),
+            ),
         );
         Ok(Arc::new(OcClient::new(self.oc_version()?, browser)?))
     }

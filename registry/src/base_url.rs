@@ -29,6 +29,16 @@ impl BaseUrls {
         }
     }
 
+    /// The URLs of single hosts.
+    pub fn of_hosts(&self) -> impl Iterator<Item = &Arc<str>> {
+        self.by_host.values()
+    }
+
+    /// The URL that most requests are answered with.
+    pub fn main(&self) -> &Arc<str> {
+        &self.default
+    }
+
     /// The URL for a `Host` header: only hosts of the settings have one of their own.
     pub fn of_host(&self, host: &str) -> Arc<str> {
         if self.by_host.is_empty() {

@@ -211,9 +211,10 @@ mod tests {
 
     use super::*;
     use crate::{
+        base_url::BaseUrls,
         browser_client::BrowserClient,
         packs::{Packs, TemplateSettings},
-        settings::ClientSettings,
+        settings::{ClientSettings, HttpSettings},
     };
 
     #[tokio::test]
@@ -224,7 +225,11 @@ mod tests {
         };
         let store = ComponentStore::open(&memory, Arc::new(SystemClock), None).unwrap();
         let packs = Packs::new(store, TemplateSettings::default(), "http://host/");
-        let browser = BrowserClient::new(ClientSettings::default(), Arc::new(packs), false);
+        let browser = BrowserClient::new(
+            ClientSettings::default(),
+            Arc::new(packs),
+            (false, BaseUrls::new(&HttpSettings::default())),
+        );
         let own = OcClient::new("0.50.44".parse().unwrap(), browser).unwrap();
         let id = own.id().clone();
         let catalog = Arc::new(Catalog::default());

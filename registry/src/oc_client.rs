@@ -106,13 +106,13 @@ impl OcClient {
         }
     }
 
-    /// A public file of the component; `None` when there is none.
-    pub fn file(&self, path: &str, encoding: Encoding) -> Option<Asset> {
-        let script = |file| self.browser.file(file, encoding);
+    /// A public file of the component; `None` when there is none. `base_url`: by which the caller
+    /// knows the registry.
+    pub fn file(&self, path: &str, encoding: Encoding, base_url: &str) -> Option<Asset> {
+        if let Some(file) = ClientFile::at(path) {
+            return Some(self.browser.file(file, encoding, base_url));
+        }
         Some(match path {
-            "src/oc-client.min.js" => script(ClientFile::Code),
-            "src/oc-client.js" => script(ClientFile::Development),
-            "src/oc-client.min.map" => script(ClientFile::Map),
             "template.js" => Asset::of(
                 Bytes::from_static(TEMPLATE.as_bytes()),
                 "application/javascript",
@@ -185,8 +185,9 @@ mod tests {
 
     use super::*;
     use crate::{
+        base_url::BaseUrls,
         packs::{Packs, TemplateSettings},
-        settings::ClientSettings,
+        settings::{ClientSettings, HttpSettings},
     };
 
     fn own() -> OcClient {
@@ -200,7 +201,8 @@ mod tests {
             TemplateSettings::default(),
             "http://host/",
         ));
-        let browser = BrowserClient::new(ClientSettings::default(), packs, false);
+        let base_urls = BaseUrls::new(&HttpSettings::default());
+        let browser = BrowserClient::new(ClientSettings::default(), packs, (false, base_urls));
         OcClient::new("0.50.44".parse().unwrap(), browser).unwrap()
     }
 
@@ -240,10 +242,10 @@ mod tests {
             "src/oc-client.js",
             "src/oc-client.min.map",
         ] {
-            assert!(own.file(path, Encoding::Identity).is_some(), "{path}");
+            assert!(own.file(path, Encoding::Identity, "").is_some(), "{path}");
         }
         for path in ["server.js", "", "src", "src/../server.js"] {
-            assert!(own.file(path, Encoding::Identity).is_none(), "{path}");
+            assert!(own.file(path, Encoding::Identity, "").is_none(), "{path}");
         }
         assert!(TEMPLATE.contains(KEY) && SERVER.contains(KEY));
     }

@@ -27,7 +27,7 @@ use crate::{
     outage::Outage,
     packs::{PackError, Packs},
     plugins::Plugins,
-    public_path::PublicPaths,
+    public_path::{PublicPaths, ReleaseUrls},
 };
 
 /// One release, ready to serve.
@@ -43,10 +43,8 @@ pub struct Release {
     pub is_pack_missing: bool,
     /// Provider and view.
     pub program: Arc<Program>,
-    /// URL of the release's folder as components see it (no `https:`).
-    pub static_path: String,
-    /// URL of `template.js`.
-    pub template_url: String,
+    /// Where callers find its files.
+    pub urls: ReleaseUrls,
     /// `context.env` as JSON text.
     pub environment: Bytes,
     /// Whether its provider may ask for a stream: it names `context.streamSymbol`.
@@ -330,8 +328,7 @@ impl Shared {
             template_type: Arc::from(template_type),
             is_pack_missing: prepared.is_pack_missing,
             program: Arc::new(program),
-            static_path: paths.file(id, "").replacen("https:", "", 1),
-            template_url: paths.file(id, "template.js"),
+            urls: paths.of(id),
             environment: serde_json::to_vec(&environment).unwrap_or_default().into(),
             missing,
             permits: Arc::new(Semaphore::new(self.concurrency)),
@@ -423,7 +420,12 @@ mod tests {
     use ochre_store::{Backend, StoreSettings};
 
     use super::*;
-    use crate::{browser_client::BrowserClient, packs::TemplateSettings, settings::ClientSettings};
+    use crate::{
+        base_url::BaseUrls,
+        browser_client::BrowserClient,
+        packs::TemplateSettings,
+        settings::{ClientSettings, HttpSettings},
+    };
 
     fn releases() -> Releases {
         let memory = StoreSettings {
@@ -433,7 +435,11 @@ mod tests {
         let store = ComponentStore::open(&memory, Arc::new(SystemClock), None).unwrap();
         let packs = Packs::new(store.clone(), TemplateSettings::default(), "http://host/");
         let packs = Arc::new(packs);
-        let browser = BrowserClient::new(ClientSettings::default(), Arc::clone(&packs), false);
+        let browser = BrowserClient::new(
+            ClientSettings::default(),
+            Arc::clone(&packs),
+            (false, BaseUrls::new(&HttpSettings::default())),
+        );
         let own = OcClient::new("0.50.44".parse().unwrap(), browser).unwrap();
         let paths = || PublicPaths::new(None, "components", "http://host/");
         Releases::new(ReleasesConfig {

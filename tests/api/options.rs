@@ -18,7 +18,8 @@ async fn public_url_follows_the_host() {
         base_urls = { \"a.example\" = \"https://a.example\", \"b.example:81\" = \"http://b.example:81/oc/\" }";
     let registry = TestRegistry::start_with(settings).await;
     let nested = TestPackage::new("inner", "1.0.0").props("{base: context.baseUrl}");
-    let hello = TestPackage::new("hello", "1.0.0").props("{base: context.baseUrl}");
+    let hello = TestPackage::new("hello", "1.0.0")
+        .props("{base: context.baseUrl, files: context.staticPath}");
     for package in [nested, hello] {
         let path = format!("/oc/{}/{}", package.name(), package.version());
         registry
@@ -41,10 +42,11 @@ async fn public_url_follows_the_host() {
     for (body, host, expected) in futures::future::join_all(asked).await {
         assert_eq!(body["baseUrl"], expected, "{host}");
         assert_eq!(body["href"], format!("{expected}hello"), "{host}");
-        assert_eq!(
-            body["data"]["component"]["props"]["base"], expected,
-            "{host}"
-        );
+        let files = format!("{expected}~assets/hello/1.0.0/");
+        assert_eq!(body["template"]["src"], format!("{files}template.js"));
+        let props = &body["data"]["component"]["props"];
+        assert_eq!(props["base"], expected, "{host}");
+        assert_eq!(props["files"], files.trim_start_matches("https:"), "{host}");
     }
     let list = at_host(&registry, "a.example", "/oc/").await;
     assert_eq!(list["href"], "https://a.example/oc/");

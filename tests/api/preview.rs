@@ -87,3 +87,26 @@ async fn a_previews_own_import_map_stands_before_all_others() {
     assert_eq!(imports, json!({ "imports": { "vue": "/preview.js" } }));
     assert!(!first.contains("<script"), "{first}");
 }
+
+#[tokio::test]
+async fn a_client_that_is_not_compiled_is_a_file_of_the_component() {
+    let node = node(&json!({ "compileClient": false })).await;
+    let ochre = ochre("[client]\ncompile = false\nimports = { vue = \"/vue.js\" }").await;
+    for path in ["client.js", "client.dev.js", "oc-client.min.map"] {
+        let path = format!("/oc-client/{path}");
+        let expected = node.get_with_headers(&path, &[]).await;
+        let found = ochre.get(&path).await;
+
+        assert_eq!((found.status, expected.status), (302, 302), "{path}");
+        let (found, expected) = (found.header("location"), expected.header("location"));
+        let file = |url: &str| {
+            url.split_once("oc-client/")
+                .map(|(_, file)| file.to_owned())
+        };
+        assert_eq!(file(&found), file(&expected), "{path}");
+        let own = found.strip_prefix(ochre.url.trim_end_matches('/'));
+        let script = ochre.get(own.expect("an URL of its own")).await;
+        let text = script.expect_status(200).text();
+        assert!(!text.contains("/vue.js"), "{path}: {text}");
+    }
+}

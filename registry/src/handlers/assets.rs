@@ -16,6 +16,7 @@ use ochre_model::ComponentId;
 
 use crate::{
     assets::{Asset, AssetError, Assets, Encoding},
+    base_url,
     cache_tags::CacheTags,
     error::ApiError,
     etag,
@@ -53,7 +54,9 @@ pub(crate) async fn get(
     let id = ComponentId { name, version };
     let encoding = encoding_for(&request);
     if id == *own.id() {
-        let asset = own.file(&file, encoding).ok_or_else(missing)?;
+        let asset = own
+            .file(&file, encoding, &base_url::of(&request))
+            .ok_or_else(missing)?;
         return respond(&request, &asset, CHANGING);
     }
     let asset = assets

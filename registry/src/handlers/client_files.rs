@@ -2,10 +2,17 @@
 //!
 //! Source: `packages/oc/src/registry/routes/static-redirector.ts`.
 
-use actix_web::{HttpRequest, HttpResponse, web};
+use actix_web::{
+    HttpRequest, HttpResponse,
+    http::header::{CACHE_CONTROL, LOCATION},
+    web,
+};
 
 use super::assets::{CHANGING, encoding_for, respond};
-use crate::{browser_client::ClientFile, error::ApiError, oc_client::OcClient};
+use crate::{
+    base_url, browser_client::ClientFile, error::ApiError, oc_client::OcClient,
+    public_path::PublicPaths,
+};
 
 /// The client, minified.
 pub(crate) async fn code(
@@ -32,6 +39,14 @@ pub(crate) async fn map(
 }
 
 fn send(request: &HttpRequest, own: &OcClient, file: ClientFile) -> Result<HttpResponse, ApiError> {
-    let asset = own.browser().file(file, encoding_for(request));
+    let base_url = base_url::of(request);
+    if !own.browser().is_compiled() {
+        let url = PublicPaths::served_below(&base_url).file(own.id(), file.path());
+        return Ok(HttpResponse::Found()
+            .insert_header((LOCATION, url))
+            .insert_header((CACHE_CONTROL, CHANGING))
+            .finish());
+    }
+    let asset = own.browser().file(file, encoding_for(request), &base_url);
     respond(request, &asset, CHANGING)
 }

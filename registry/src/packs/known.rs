@@ -1,5 +1,7 @@
 //! The template types that a registry serves, and what it tells of them.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use ochre_engine::template::{
     self, ES6, External, ExternalSpec, HANDLEBARS, JADE, PACKS, PackSpec,
@@ -8,14 +10,19 @@ use serde_json::{Map, Value, json};
 
 use super::TemplateSettings;
 
+/// Where scripts of packs lie below the registry's URL.
+const SERVED: &str = "~externals/";
+
 /// The types that are served, in OC's order: its own, those of the settings, those installed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct KnownTypes {
     specs: Vec<&'static PackSpec>,
     infos: Bytes,
     client: Value,
-    /// URLs in views, and what is served instead.
+    /// URLs in views, and what is served instead, below the registry's URL.
     moved: Vec<(&'static str, String)>,
+    /// The registry's URL that what is served begins with.
+    base_url: Arc<str>,
 }
 
 // === impl KnownTypes ===
@@ -37,14 +44,12 @@ impl KnownTypes {
             let is_new = specs.iter().all(|spec| spec.template_type != name);
             specs.extend(template::spec(name).filter(|_| is_new));
         }
-        let own_url = |external: &ExternalSpec| {
+        let own_path = |external: &ExternalSpec| {
             let file = external.file;
             let package = file.package;
-            format!(
-                "{base_url}~externals/{}@{}/{}",
-                package.name, package.version, file.path
-            )
+            format!("{SERVED}{}@{}/{}", package.name, package.version, file.path)
         };
+        let own_url = |external: &ExternalSpec| format!("{base_url}{}", own_path(external));
         let is_served = settings.serve_externals;
         let externals = |spec: &PackSpec| -> Vec<External> {
             let own = spec.externals.iter().map(|file| file.at(own_url(file)));
@@ -55,11 +60,12 @@ impl KnownTypes {
             }
         };
         let moved = specs.iter().flat_map(|spec| spec.externals);
-        let moved = moved.map(|external| (external.url, own_url(external)));
+        let moved = moved.map(|external| (external.url, own_path(external)));
         Self {
             infos: infos(&specs, externals),
             client: client(&specs, externals),
             moved: moved.filter(|_| is_served).collect(),
+            base_url: base_url.into(),
             specs,
         }
     }
@@ -79,14 +85,31 @@ impl KnownTypes {
                 .any(|spec| spec.template_type == template_type)
     }
 
-    /// `context.templates` as JSON text: type, version and externals of every type served here.
-    pub fn infos(&self) -> &Bytes {
-        &self.infos
+    /// `context.templates` as JSON text: type, version and externals of every type served here, for
+    /// callers that know the registry as `base_url`.
+    pub fn infos(&self, base_url: &str) -> Bytes {
+        if self.moved.is_empty() || *self.base_url == *base_url {
+            return self.infos.clone();
+        }
+        let text = String::from_utf8_lossy(&self.infos);
+        Bytes::from(self.below(&text, base_url))
     }
 
-    /// What the browser client needs to know: `{type: {externals: [{global, url}]}}`.
-    pub fn client(&self) -> &Value {
-        &self.client
+    /// What the browser client needs to know: `{type: {externals: [{global, url}]}}`; for pages that
+    /// know the registry as `base_url`.
+    pub fn client(&self, base_url: &str) -> Value {
+        if self.moved.is_empty() || *self.base_url == *base_url {
+            return self.client.clone();
+        }
+        let text = self.below(&self.client.to_string(), base_url);
+        serde_json::from_str(&text).unwrap_or_else(|_| self.client.clone())
+    }
+
+    /// JSON text with the URLs of what is served here below another URL of the registry.
+    fn below(&self, json: &str, base_url: &str) -> String {
+        let text = |url: &str| json!(format!("{url}{SERVED}")).to_string();
+        let (own, other) = (text(&self.base_url), text(base_url));
+        json.replace(own.trim_end_matches('"'), other.trim_end_matches('"'))
     }
 
     /// The served files that browsers load: package, version and path of each.
@@ -104,13 +127,14 @@ impl KnownTypes {
         served.iter().find(has).map(|spec| spec.template_type)
     }
 
-    /// The HTML of a view with the URLs of its externals replaced by those served here.
-    pub fn with_own_urls(&self, html: String) -> String {
+    /// The HTML of a view with the URLs of its externals replaced by those served here, for callers
+    /// that know the registry as `base_url`.
+    pub fn with_own_urls(&self, html: String, base_url: &str) -> String {
         let is_moved = |(url, _): &&(&str, String)| html.contains(url);
         let moved: Vec<_> = self.moved.iter().filter(is_moved).collect();
-        moved
-            .into_iter()
-            .fold(html, |html, (url, own)| html.replace(url, own))
+        moved.into_iter().fold(html, |html, (url, own)| {
+            html.replace(url, &format!("{base_url}{own}"))
+        })
     }
 }
 
@@ -161,7 +185,8 @@ mod tests {
             ..TemplateSettings::default()
         };
         let known = known(&settings, &["oc-template-typescript-react", REACT]);
-        let infos: Vec<serde_json::Value> = serde_json::from_slice(known.infos()).unwrap();
+        let infos: Vec<serde_json::Value> =
+            serde_json::from_slice(&known.infos("http://host/")).unwrap();
         let types: Vec<_> = infos.iter().map(|info| &info["type"]).collect();
         assert_eq!(
             types,
@@ -190,11 +215,23 @@ mod tests {
         };
         let known = known(&settings, &[REACT]);
         let own = "http://host/~externals/react@18.3.1/umd/react.production.min.js";
-        assert_eq!(known.client()[REACT]["externals"][0]["url"], own);
+        assert_eq!(
+            known.client("http://host/")[REACT]["externals"][0]["url"],
+            own
+        );
         let html = "load('https://unpkg.com/react@18.3.1/umd/react.production.min.js')";
         assert_eq!(
-            known.with_own_urls(html.to_owned()),
+            known.with_own_urls(html.to_owned(), "http://host/"),
             format!("load('{own}')")
+        );
+        let other = "https://other/oc/";
+        let there = own.replace("http://host/", other);
+        assert_eq!(known.client(other)[REACT]["externals"][0]["url"], there);
+        let infos: serde_json::Value = serde_json::from_slice(&known.infos(other)).unwrap();
+        assert_eq!(infos[3]["externals"][0]["url"], there);
+        assert_eq!(
+            known.with_own_urls(html.to_owned(), other),
+            format!("load('{there}')")
         );
         let file = "react@18.3.1/umd/react.production.min.js";
         assert_eq!(known.serves(file), Some(REACT));

@@ -51,7 +51,7 @@ pub(super) fn provider_context(parts: &ContextParts<'_>) -> Bytes {
     }
     context.member("requestHeaders", &*caller.headers.to_json());
     context.member("requestIp", &caller.ip);
-    context.member("staticPath", &release.static_path);
+    context.member("staticPath", &*release.urls.folder(parts.base_url));
     context.raw_member("templates", parts.templates);
     context.member("name", release.id.name.as_str());
     context.member("version", release.id.version.as_str());
@@ -71,7 +71,7 @@ pub(super) fn props_model(parameters: &Parameters, release: &Release, base_url: 
             props.member(name, value);
         }
     }
-    props.member("_staticPath", &release.static_path);
+    props.member("_staticPath", &*release.urls.folder(base_url));
     props.member("_baseUrl", base_url);
     props.member("_componentName", release.id.name.as_str());
     props.member("_componentVersion", release.id.version.as_str());

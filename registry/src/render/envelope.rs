@@ -32,7 +32,8 @@ pub(crate) fn unrendered(envelope: &Envelope<'_>, model: &[u8]) -> Bytes {
     body.raw_member("data", model);
     let template = &envelope.release.manifest.oc().files.template;
     let mut pointer = JsonObject::with_capacity(256);
-    pointer.member("src", &envelope.release.template_url);
+    let url = envelope.release.urls.template(envelope.base_url);
+    pointer.member("src", &*url);
     pointer.member("type", &template.template_type);
     pointer.member("key", &template.hash_key);
     body.raw_member("template", &pointer.finish());

@@ -129,7 +129,9 @@ impl Renderer {
                 let release = &prepared.release;
                 let oc = release.manifest.oc();
                 Content::Html(wrapper::wrap(
-                    self.packs.known().with_own_urls(html),
+                    self.packs
+                        .known()
+                        .with_own_urls(html, &request.caller.base_url),
                     &Wrapper {
                         name: release.id.name.as_str(),
                         version: release.id.version.as_str(),
@@ -172,7 +174,7 @@ impl Renderer {
             parameters: &prepared.parameters,
             release: &prepared.release,
             base_url: &request.caller.base_url,
-            templates: known.infos(),
+            templates: &known.infos(&request.caller.base_url),
         })
     }
 }

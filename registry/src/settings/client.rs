@@ -8,6 +8,10 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct ClientSettings {
+    /// Write these settings and the types that are served into the client. Without it
+    /// `oc-client/client.js` and its companions redirect (302) to the files of the component
+    /// `oc-client`, which know none of them.
+    pub compile: bool,
     /// How often the client asks again for a component that fails.
     pub retry_limit: u32,
     /// Time between two attempts.
@@ -74,6 +78,7 @@ impl ClientSettings {
 impl Default for ClientSettings {
     fn default() -> Self {
         Self {
+            compile: true,
             retry_limit: 30,
             retry_interval: Duration::from_secs(5),
             disable_loader: false,

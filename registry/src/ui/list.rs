@@ -184,7 +184,7 @@ impl Ui {
             templates: choices(&listing.templates, &filter.template),
             authors: choices(&listing.authors, &filter.author),
             recent: releases(recent(listing), &root),
-            types: self.template_types(),
+            types: self.template_types(&frame.base_url),
             plugins: self.plugins(),
             dependencies: &self.dependencies,
             script,
@@ -223,9 +223,9 @@ impl Ui {
         plugins.collect()
     }
 
-    fn template_types(&self) -> Vec<TemplateType> {
+    fn template_types(&self, base_url: &str) -> Vec<TemplateType> {
         let infos: Vec<Value> =
-            serde_json::from_slice(self.packs.known().infos()).unwrap_or_default();
+            serde_json::from_slice(&self.packs.known().infos(base_url)).unwrap_or_default();
         let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
         let types = infos.iter().map(|info| {
             let externals = info["externals"].as_array().into_iter().flatten();

@@ -63,7 +63,7 @@ impl Ui {
         };
         let client = self.preview.client.clone();
         let templates: Value =
-            serde_json::from_slice(self.packs.known().infos()).unwrap_or_default();
+            serde_json::from_slice(&self.packs.known().infos(&frame.base_url)).unwrap_or_default();
         let page = PreviewTemplate {
             preload: self.preview.preload.as_deref(),
             client: client.unwrap_or_else(|| format!("{base_url}oc-client/client.js")),
