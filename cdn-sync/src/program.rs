@@ -1,7 +1,11 @@
 //! How a program of Ochre begins and ends: what its environment says, and what it says where there
 //! is no log yet.
 
-use std::{error::Error, process::ExitCode};
+use std::{
+    error::Error,
+    io::{self, Write as _},
+    process::ExitCode,
+};
 
 use serde::Serialize;
 
@@ -18,14 +22,16 @@ pub struct Program(pub &'static str);
 
 impl Program {
     /// Answers `--check-config`: every setting as it is, on standard output.
-    #[expect(clippy::print_stdout, reason = "the answer of --check-config")]
     pub fn print_settings(self, settings: &impl Serialize) -> ExitCode {
-        match toml::to_string_pretty(settings) {
-            Ok(text) => {
-                println!("{text}");
-                ExitCode::SUCCESS
-            }
-            Err(error) => self.fail(EXIT_CONFIG, &error),
+        let text = match toml::to_string_pretty(settings) {
+            Ok(text) => text,
+            Err(error) => return self.fail(EXIT_CONFIG, &error),
+        };
+        match writeln!(io::stdout(), "{text}") {
+            Ok(()) => ExitCode::SUCCESS,
+            // Who reads the beginning alone has what it wanted.
+            Err(gone) if gone.kind() == io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
+            Err(error) => self.fail(1, &error),
         }
     }
 
