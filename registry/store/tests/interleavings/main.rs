@@ -41,7 +41,7 @@ const FAULTS: [Option<Fate>; 8] = [
 ];
 
 /// Most orders of one case that are tried by hand.
-const ORDERS_MAX: usize = 20_000;
+const ORDERS_MAX: usize = 5_000;
 
 const X: Actor = publisher("1.0.0", "x");
 const Y: Actor = publisher("1.0.0", "y");
