@@ -188,6 +188,38 @@ pub async fn an_index_that_went_back_is_told(subject: &Subject) {
     assert_eq!(again.expect("read").alerts, [], "it is told once");
 }
 
+/// An index and a list that are put back to an older state take nothing from who has seen more.
+pub async fn a_catalog_that_went_back_loses_nothing_that_was_seen(subject: &Subject) {
+    let store = subject.store();
+    publish(&store, &id("a", "1.0.0"), "x")
+        .await
+        .expect("published");
+    let index = subject.list().await.into_iter().filter_map(|key| {
+        let (_, key) = key.split_once(".ochre/")?;
+        key.starts_with("index").then(|| key.to_owned())
+    });
+    let mut old = Vec::new();
+    for key in index {
+        let bytes = subject.get_own(&key).await.expect("it is there");
+        old.push((key, bytes));
+    }
+    let list = subject.get_json("components.json").await.to_string();
+    let reader = subject.store();
+    publish(&store, &id("b", "1.0.0"), "x")
+        .await
+        .expect("published");
+    let seen = catalog(&reader).await;
+    subject.delete_own("index").await;
+    for (key, bytes) in old {
+        subject.put_own(&key, bytes).await;
+    }
+    subject.put("components.json", list).await;
+    let read = reader.read_catalog(Some(seen.revision())).await;
+    let now = read.expect("read").snapshot.expect("a snapshot");
+    assert!(now.contains(&id("b", "1.0.0")), "it was seen");
+    assert!(now.revision().generation() >= seen.revision().generation());
+}
+
 /// A new process finds every release in the store, with or without manifests.
 pub async fn everything_in_the_store_is_found_without_manifests(subject: &Subject) {
     publish(&subject.store(), &id("ours", "1.0.0"), "x")
