@@ -192,8 +192,8 @@ pub(crate) struct PackageArguments {
 
 #[derive(Debug, Args)]
 pub(crate) struct RegistriesArguments {
-    /// A registry, prefix included; may be repeated. Default: `registries` of `oc.json` in the
-    /// current folder. A user and password in it are sent and never shown.
+    /// A registry, prefix included; may be repeated, also with commas between. Default: `registries`
+    /// of `oc.json` in the current folder. A user and password in it are sent and never shown.
     #[arg(
         short,
         long = "registry",

@@ -35,6 +35,9 @@ pub(crate) enum RegistriesError {
     /// `oc.json` is no JSON, or `registries` no list of texts.
     #[error("{OC_JSON} is not valid: {0}")]
     Malformed(#[source] serde_json::Error),
+    /// Several in one text.
+    #[error("a registry's URL has a space in it: put commas between registries")]
+    Spaced,
     /// A text that is no URL.
     #[error("{0}: give the registry's URL, such as http://localhost:3000/")]
     Client(#[from] ClientError),
@@ -49,6 +52,9 @@ pub(crate) fn named(given: &[String], folder: &Path) -> Result<Vec<String>, Regi
         of_oc_json(folder)?
     };
     for url in known {
+        if url.trim().contains(char::is_whitespace) {
+            return Err(RegistriesError::Spaced);
+        }
         let url = url.trim().trim_end_matches('/').to_owned() + "/";
         if url != "/" && !urls.contains(&url) {
             urls.push(url);
@@ -120,6 +126,10 @@ mod tests {
             urls(&["http://c", "http://c/", " http://d/oc/ "]).unwrap(),
             ["http://c/", "http://d/oc/"]
         );
+        assert!(matches!(
+            urls(&["http://c http://d"]),
+            Err(RegistriesError::Spaced)
+        ));
         fs::write(folder.path().join(OC_JSON), "[").unwrap();
         assert!(matches!(urls(&[]), Err(RegistriesError::Malformed(_))));
     }
