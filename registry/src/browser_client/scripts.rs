@@ -322,7 +322,7 @@ mod tests {
         let known = Arc::new(KnownTypes::of_settings(&types));
         let served = (true, &BaseUrls::new(&http));
         let scripts = Scripts::of(known, &ClientSettings::default(), served);
-        for (base_url, expected) in [(other, other), ("http://other/", "http://host/")] {
+        for (base_url, expected) in [(other, other), ("http://other/", "http://localhost:3000/")] {
             let asset = scripts.at(base_url).code.get(Encoding::Identity);
             let script = String::from_utf8(asset.body.to_vec()).unwrap();
             let react = format!("\"{expected}~externals/react@");
