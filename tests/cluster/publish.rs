@@ -19,10 +19,13 @@ fn racer(at: usize) -> TestPackage {
         .file("public/two.txt", format!("two {name}").into_bytes())
 }
 
+/// However busy the machine is, the last of many publishes gets its turn.
+const PATIENT: &str = "[publish]\nqueue_timeout = \"5m\"";
+
 async fn two_nodes(store: &TestStore) -> [TestRegistry; 2] {
     [
-        TestRegistry::start_on(store, "").await,
-        TestRegistry::start_on(store, "").await,
+        TestRegistry::start_on(store, PATIENT).await,
+        TestRegistry::start_on(store, PATIENT).await,
     ]
 }
 

@@ -75,7 +75,9 @@ async fn both_publish_and_nothing_is_lost() {
     let bucket = Bucket::of(&store);
     let node = NodeRegistry::start(&store, &json!({}), true).await;
     let settings = format!(
-        "[storage]\npublic_access = \"acl\"\npublic_url = \"{}\"",
+        "[storage]\npublic_access = \"acl\"\npublic_url = \"{}\"\n\
+         # However busy the machine is, the last publish gets its turn.\n\
+         [publish]\nqueue_timeout = \"5m\"",
         bucket.url()
     );
     let ochre = TestRegistry::start_on(&store, &settings).await;
