@@ -66,6 +66,7 @@ macro_rules! store_contract {
             catalogs::a_damaged_list_keeps_the_catalog_and_is_rebuilt,
             catalogs::a_list_that_lost_a_version_gets_it_back,
             catalogs::an_index_that_went_back_is_told,
+            catalogs::a_version_of_another_registry_gets_a_release_object,
             catalogs::a_catalog_that_went_back_loses_nothing_that_was_seen,
             catalogs::everything_in_the_store_is_found_without_manifests,
             mirroring::a_copied_release_is_whole_and_then_listed,

@@ -220,6 +220,16 @@ pub async fn a_catalog_that_went_back_loses_nothing_that_was_seen(subject: &Subj
     assert!(now.revision().generation() >= seen.revision().generation());
 }
 
+/// What another registry published has a backup as soon as it was read, and survives its files.
+pub async fn a_version_of_another_registry_gets_a_release_object(subject: &Subject) {
+    publish_as_node(subject, &["theirs@2.0.0"]).await;
+    let theirs = id("theirs", "2.0.0");
+    let read = subject.store().read_release(&theirs).await.expect("read");
+    subject.delete("theirs/2.0.0/template.js").await;
+    let again = subject.store().read_release(&theirs).await;
+    assert_eq!(again.expect("from the backup").template, read.template);
+}
+
 /// A new process finds every release in the store, with or without manifests.
 pub async fn everything_in_the_store_is_found_without_manifests(subject: &Subject) {
     publish(&subject.store(), &id("ours", "1.0.0"), "x")
