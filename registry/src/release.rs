@@ -2,25 +2,23 @@
 
 mod dotenv;
 mod loading;
+mod program;
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use moka::future::Cache;
-use ochre_engine::{
-    conduct::Conduct,
-    driver::{Program, View},
-    script::Script,
-    template::TemplatePack,
-};
+use ochre_engine::{driver::Program, template::TemplatePack};
 use ochre_model::{ComponentId, PackageJson};
 use ochre_store::{ComponentStore, ReadError, ReleaseFiles};
-use serde_json::{Map, Value};
-use sha2::{Digest, Sha256};
+use serde_json::Value;
 use tokio::sync::Semaphore;
 use tracing::instrument;
 
-use self::loading::{Loaded, Loading};
+use self::{
+    loading::{Loaded, Loading},
+    program::{merged, program},
+};
 use crate::{
     metrics::Metrics,
     oc_client::OcClient,
@@ -350,67 +348,6 @@ pub(crate) fn mapped_type(raw_type: &str) -> String {
     match raw_type {
         "jade" | "handlebars" => format!("oc-template-{raw_type}"),
         other => other.to_owned(),
-    }
-}
-
-fn merged(shared: &BTreeMap<String, Value>, own: &[(String, String)]) -> Map<String, Value> {
-    let own = own
-        .iter()
-        .map(|(name, value)| (name.clone(), Value::String(value.clone())));
-    shared
-        .iter()
-        .map(|(name, value)| (name.clone(), value.clone()))
-        .chain(own)
-        .collect()
-}
-
-fn program(
-    id: &ComponentId,
-    files: &ReleaseFiles,
-    environment: &Map<String, Value>,
-    pack: Option<Arc<TemplatePack>>,
-) -> Program {
-    let script = |file: &str, bytes: &Bytes| {
-        Script::new(
-            format!("{id}/{file}"),
-            String::from_utf8_lossy(bytes).into_owned(),
-        )
-    };
-    let provider = files
-        .server
-        .as_ref()
-        .map(|bytes| script("server.js", bytes));
-    let view = files.template.as_ref().zip(pack).map(|(bytes, pack)| View {
-        script: script("template.js", bytes),
-        key: Arc::from(files.manifest.oc().files.template.hash_key.as_str()),
-        pack,
-    });
-    let mut process = Map::new();
-    process.insert("NODE_ENV".into(), Value::String("production".into()));
-    process.extend(environment.clone());
-
-    // Module state belongs to one release, so its name is part of what identifies the program.
-    let mut digest = Sha256::new();
-    digest.update(id.to_string());
-    for script in provider.iter().chain(view.iter().map(|view| &view.script)) {
-        digest.update([0]);
-        digest.update(script.digest.as_bytes());
-    }
-    if let Some(view) = &view {
-        digest.update([0]);
-        digest.update(view.pack.version.as_bytes());
-    }
-    digest.update([0]);
-    digest.update(serde_json::to_vec(&process).unwrap_or_default());
-    Program {
-        label: Arc::from(id.to_string()),
-        digest: Arc::from(hex::encode(digest.finalize())),
-        provider,
-        view,
-        environment: process,
-        console: false,
-        plugins: Arc::default(),
-        conduct: Conduct::default(),
     }
 }
 
