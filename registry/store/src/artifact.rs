@@ -114,7 +114,7 @@ impl Inner {
         };
         if stored.len() >= DIGEST_LENGTH {
             let digest = stored.split_to(DIGEST_LENGTH);
-            if digest == Digest::of(&stored).as_bytes().as_slice() {
+            if digest == Digest::computed(&stored).await.as_bytes().as_slice() {
                 return Ok(Some(stored));
             }
         }
@@ -125,7 +125,7 @@ impl Inner {
     async fn write_artifact(&self, key: StoreKey<'_>, bytes: &Bytes) -> Result<(), ReadError> {
         let path = self.path(key)?;
         let mut stored = BytesMut::with_capacity(DIGEST_LENGTH + bytes.len());
-        stored.put_slice(Digest::of(bytes).as_bytes());
+        stored.put_slice(Digest::computed(bytes).await.as_bytes());
         stored.put_slice(bytes);
         // Whoever derives it writes the same bytes: no promise of the store is needed.
         self.objects

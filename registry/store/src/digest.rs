@@ -2,8 +2,12 @@
 
 use std::fmt;
 
+use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
+
+/// Bytes whose digest is not computed on a thread that serves requests: it would keep others waiting.
+const LONG: usize = 256 * 1024;
 
 /// SHA-256 of some bytes, as 64 lower-case hexadecimal digits on the wire.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -32,6 +36,21 @@ impl Digest {
     /// Computes the digest of `bytes`.
     pub fn of(bytes: &[u8]) -> Self {
         Self(Sha256::digest(bytes).into())
+    }
+
+    /// Computes the digest of `bytes`, beside the async threads where that takes long.
+    ///
+    /// # Panics
+    ///
+    /// Outside of a tokio runtime.
+    pub async fn computed(bytes: &Bytes) -> Self {
+        if bytes.len() < LONG {
+            return Self::of(bytes);
+        }
+        let shared = bytes.clone();
+        let computed = tokio::task::spawn_blocking(move || Self::of(&shared)).await;
+        // A runtime that ends begins no more tasks.
+        computed.unwrap_or_else(|_| Self::of(bytes))
     }
 
     /// The 32 bytes.

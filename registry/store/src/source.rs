@@ -9,7 +9,7 @@ use tracing::instrument;
 
 use crate::{
     catalog::VersionSummary,
-    digest::FileDigest,
+    digest::{Digest, FileDigest},
     index::IndexError,
     key::{KeyError, PACKAGE_JSON, StoreKey, is_private},
     objects::FetchError,
@@ -264,7 +264,7 @@ impl Inner {
     async fn verified(&self, id: &ComponentId, file: FileDigest) -> Result<Bytes, ReadError> {
         let path = self.path(StoreKey::File(id, &file.path))?;
         match self.objects.fetch(&path, file.size).await {
-            Ok(Some(bytes)) if file.matches(&bytes) => return Ok(bytes),
+            Ok(Some(bytes)) if Digest::computed(&bytes).await == file.sha256 => return Ok(bytes),
             Ok(_) | Err(FetchError::TooLarge { .. }) => {}
             Err(error) => return Err(error.into()),
         }
