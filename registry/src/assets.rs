@@ -8,8 +8,7 @@ use bytes::Bytes;
 use moka::future::Cache;
 use ochre_cdn_sync::Lookup;
 use ochre_model::ComponentId;
-use ochre_store::{Catalog, ComponentStore, ReadError, media_type};
-use sha2::{Digest, Sha256};
+use ochre_store::{Catalog, ComponentStore, Digest, ReadError, media_type};
 use tokio::sync::Semaphore;
 use tracing::Instrument;
 
@@ -29,6 +28,9 @@ const CACHED_MAX: usize = 4 * 1024 * 1024;
 
 /// Longest wait for a compressed file in the store: making one takes as long.
 const VARIANT_WAIT: Duration = Duration::from_millis(250);
+
+/// Longest time that a request waits until a file is compressed; then it gets the file as it is.
+const COMPRESS_WAIT: Duration = Duration::from_secs(1);
 
 /// Compressed files written at once; a file that finds no place is not kept in the store.
 const VARIANT_WRITES: usize = 16;
@@ -54,10 +56,10 @@ pub enum AssetError {
     NotFound,
     /// The bytes in the store are not the published ones.
     #[error("file is damaged in the store and is not served")]
-    Integrity(#[source] ReadError),
+    Integrity(#[source] Arc<ReadError>),
     /// The store cannot be asked now.
     #[error("component storage is not available")]
-    Unavailable(#[source] Box<dyn std::error::Error + Send + Sync>),
+    Unavailable(#[source] Arc<dyn std::error::Error + Send + Sync>),
 }
 
 /// Static files, from memory or the store.
@@ -87,9 +89,14 @@ struct AssetKey {
 impl Asset {
     /// A file as it is; `path` tells its content type.
     pub(crate) fn new(path: &str, body: Bytes) -> Self {
+        let digest = Digest::of(&body);
+        Self::with_digest(path, body, digest)
+    }
+
+    fn with_digest(path: &str, body: Bytes, digest: Digest) -> Self {
         let media = media_type(path);
         Self {
-            etag: tag(&body),
+            etag: tag(digest),
             content_type: media.content_type,
             encoding: media.gzip.then_some("gzip"),
             body,
@@ -100,7 +107,7 @@ impl Asset {
     pub(crate) async fn encoded(self, encoding: Encoding) -> Self {
         match encoding.compress(self.body.clone(), Effort::Kept).await {
             Some(body) if body.len() < self.body.len() => Self {
-                etag: tag(&body),
+                etag: tag(Digest::of(&body)),
                 content_type: self.content_type,
                 encoding: Some(encoding.as_str()),
                 body,
@@ -112,7 +119,7 @@ impl Asset {
     /// Bytes that are in `encoding` already.
     pub(crate) fn of(body: Bytes, content_type: &'static str, encoding: Encoding) -> Self {
         Self {
-            etag: tag(&body),
+            etag: tag(Digest::of(&body)),
             content_type: Some(content_type),
             encoding: (encoding != Encoding::Identity).then(|| encoding.as_str()),
             body,
@@ -164,7 +171,7 @@ impl Assets {
         }
         let found = self.find(id, path, encoding);
         let found = tokio::time::timeout(self.deadline, found).await;
-        let found = found.unwrap_or_else(|late| Err(AssetError::Unavailable(Box::new(late))));
+        let found = found.unwrap_or_else(|late| Err(AssetError::Unavailable(Arc::new(late))));
         if let Err(AssetError::Unavailable(cause)) = &found {
             self.outage.failed(&**cause);
         }
@@ -196,11 +203,9 @@ impl Assets {
         }
         self.metrics.cache_asked("assets", false);
         let identity = self.load(key(Encoding::Identity)).await?;
-        let size = identity.body.len();
-        if encoding == Encoding::Identity || !(COMPRESS_MIN..=COMPRESS_MAX).contains(&size) {
-            return Ok(identity);
-        }
-        Ok(self.variant(key(encoding), identity).await)
+        let variant = self.variant(key(encoding), identity.clone());
+        let made = tokio::time::timeout(COMPRESS_WAIT, variant).await;
+        Ok(made.unwrap_or(identity))
     }
 
     /// Compresses the files of a release that was just published, in the background.
@@ -219,9 +224,17 @@ impl Assets {
                 }
             };
             for file in files.iter().filter(|file| is_compressible(&file.path)) {
+                let key = |encoding| AssetKey {
+                    id: id.clone(),
+                    path: file.path.as_str().into(),
+                    encoding,
+                };
+                // A file that cannot be read now is prepared when it is asked for.
+                let Ok(identity) = assets.load(key(Encoding::Identity)).await else {
+                    continue;
+                };
                 for encoding in Encoding::COMPRESSED {
-                    // A file that cannot be read now is prepared when it is asked for.
-                    let _prepared = assets.get(&id, &file.path, encoding).await;
+                    assets.variant(key(encoding), identity.clone()).await;
                 }
             }
         };
@@ -233,52 +246,67 @@ impl Assets {
             return Ok(true);
         }
         let found = self.lookup.find(id).await;
-        found.map_err(|error| AssetError::Unavailable(Box::new(error)))
+        found.map_err(|error| AssetError::Unavailable(Arc::new(error)))
     }
 
+    /// The file as it is; whoever asks for it while it is read gets the same bytes.
     async fn load(&self, key: AssetKey) -> Result<Asset, AssetError> {
-        if let Some(asset) = self.cache.get(&key).await {
-            return Ok(asset);
-        }
-        let read = self.store.read_file(&key.id, &key.path).await;
-        let body = read.map_err(|error| match error {
+        let AssetKey { id, path, .. } = &key;
+        let read = async {
+            let body = self.store.read_file(id, path).await?;
+            // Only what the store gave says that it gives again: not what was in memory.
+            self.outage.succeeded();
+            let digest = Digest::computed(&body).await;
+            Ok(Asset::with_digest(path, body, digest))
+        };
+        let read = self.cache.try_get_with_by_ref(&key, read).await;
+        let asset = read.map_err(|error: Arc<ReadError>| match *error {
             ReadError::NotFound(_) => AssetError::NotFound,
             ReadError::Integrity(_) => AssetError::Integrity(error),
-            error => AssetError::Unavailable(Box::new(error)),
+            _ => AssetError::Unavailable(error),
         })?;
-        // Only what the store gave says that it gives again: not what was in memory.
-        self.outage.succeeded();
-        let asset = Asset::new(&key.path, body);
-        self.keep(key, &asset).await;
+        self.drop_large(&key, &asset).await;
         Ok(asset)
     }
 
-    /// The file in another encoding: from the store, or made now and kept there. The file itself is
-    /// in memory, so nobody waits for a store that is slow.
+    /// The file in another encoding, where that is smaller: from the store, or made now and kept
+    /// there. The file itself is in memory, so nobody waits for a store that is slow.
     async fn variant(&self, key: AssetKey, identity: Asset) -> Asset {
-        let AssetKey { id, path, encoding } = &key;
+        let size = identity.body.len();
+        let is_worth_it = (COMPRESS_MIN..=COMPRESS_MAX).contains(&size);
+        if key.encoding == Encoding::Identity || !is_worth_it {
+            return identity;
+        }
+        let make = self.make_variant(&key, &identity);
+        let made = self.cache.optionally_get_with_by_ref(&key, make).await;
+        let asset = made.unwrap_or(identity);
+        self.drop_large(&key, &asset).await;
+        asset
+    }
+
+    /// `identity` in the encoding of `key`, or as it is where that is no larger; none when it cannot
+    /// be compressed.
+    async fn make_variant(&self, key: &AssetKey, identity: &Asset) -> Option<Asset> {
+        let AssetKey { id, path, encoding } = key;
         let stored = self.store.read_variant(id, path, encoding.as_str());
         let stored = tokio::time::timeout(VARIANT_WAIT, stored).await;
         let body = if let Ok(Ok(Some(body))) = stored {
             body
         } else {
-            let Some(body) = encoding.compress(identity.body.clone(), Effort::Kept).await else {
-                return identity;
-            };
+            let compressed = encoding.compress(identity.body.clone(), Effort::Kept);
+            let body = compressed.await?;
             self.keep_variant(key.clone(), body.clone());
             body
         };
         if body.len() >= identity.body.len() {
-            return identity;
+            return Some(identity.clone());
         }
-        let asset = Asset {
-            etag: tag(&body),
+        Some(Asset {
+            etag: tag(Digest::computed(&body).await),
             content_type: identity.content_type,
             encoding: Some(encoding.as_str()),
             body,
-        };
-        self.keep(key, &asset).await;
-        asset
+        })
     }
 
     /// Writes a variant beside the request, unless many are being written already: whoever needs it
@@ -298,16 +326,17 @@ impl Assets {
         });
     }
 
-    async fn keep(&self, key: AssetKey, asset: &Asset) {
-        if asset.body.len() <= CACHED_MAX {
-            self.cache.insert(key, asset.clone()).await;
+    /// Forgets a file that is too large to be kept: those who asked for it at once have it.
+    async fn drop_large(&self, key: &AssetKey, asset: &Asset) {
+        if asset.body.len() > CACHED_MAX {
+            self.cache.invalidate(key).await;
+            self.cache.run_pending_tasks().await;
         }
     }
 }
 
-fn tag(body: &[u8]) -> Arc<str> {
-    let hash = hex::encode(Sha256::digest(body));
-    Arc::from(format!("\"{}\"", &hash[..32]))
+fn tag(digest: Digest) -> Arc<str> {
+    Arc::from(format!("\"{}\"", &digest.to_string()[..32]))
 }
 
 /// Whether the suffix is one of text; images and fonts are compressed already.
@@ -369,7 +398,7 @@ mod tests {
             encoding: Encoding::Identity,
         };
         let asset = Asset::new(&key.path, Bytes::from_static(b"a"));
-        assets.keep(key, &asset).await;
+        assets.cache.insert(key, asset).await;
 
         outage.failed(&std::io::Error::other("broken"));
         tokio::time::advance(Duration::from_mins(1)).await;

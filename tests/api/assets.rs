@@ -157,3 +157,20 @@ async fn pages_are_sandboxed() {
         );
     }
 }
+
+#[tokio::test]
+async fn a_file_that_many_ask_for_at_once_is_read_once() {
+    let registry = TestRegistry::start().await;
+    let bytes: Vec<u8> = (0..3 * 1024 * 1024).map(|_| rand::random()).collect();
+    let package = TestPackage::new("large", "1.0.0").file("public/large.png", bytes.clone());
+    registry.publish(&package).await;
+    let reads = "ochre_store_requests_total{operation=\"get\",outcome=\"ok\"}";
+    let before = registry.metric(reads).await;
+    let asked = (0..30).map(|_| registry.get("/~assets/large/1.0.0/public/large.png"));
+    for answer in futures::future::join_all(asked).await {
+        assert!(answer.expect_status(200).body == bytes);
+    }
+    // The node reads other things beside.
+    let read = registry.metric(reads).await - before;
+    assert!(read < 20, "{read} reads of the store for 30 requests");
+}
