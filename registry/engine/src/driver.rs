@@ -310,9 +310,9 @@ pub enum EngineError {
     /// What was to execute the call is still being started.
     #[error("engine workers are being started")]
     NotReady,
-    /// What executed the call ended for the fault of another one, again and again or until the call's
-    /// deadline. Nothing of the call was seen outside.
-    #[error("engine worker ended for the fault of another program")]
+    /// What executed the call ended again and again, or until the call's deadline, and nothing says
+    /// that the call was to blame. Nothing of it was seen outside.
+    #[error("engine worker ended again and again")]
     Lost,
     /// The thread or process that executed the call died; some of it may have been seen outside.
     #[error("engine worker died")]

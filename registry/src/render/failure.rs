@@ -199,8 +199,8 @@ impl RenderFailure {
             ),
             EngineError::Lost => Self::temporary(
                 "ENGINE_LOST",
-                "what executed this component ended, and not for its fault; nothing of the request was \
-                 seen outside",
+                "what executed this component ended again and again, as far as is known for the fault of \
+                 others; nothing of the request was seen outside",
             ),
             EngineError::Suspended(_) => Self::temporary(
                 "COMPONENT_SUSPENDED",
