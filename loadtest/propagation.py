@@ -10,11 +10,9 @@ node. Runs without and with Redis, on a folder and, with --moto, on an S3 server
 """
 
 import argparse, atexit, http.client, json, pathlib, random, shutil, socket, statistics
-import subprocess, sys, tempfile, threading, time, urllib.request
+import subprocess, sys, tempfile, threading, time
 
 import scale
-
-HERE = pathlib.Path(__file__).parent
 
 
 def free_port():
@@ -35,22 +33,6 @@ def redis():
     command = ["redis-server", "--bind", "127.0.0.1", "--port", str(port), "--save", ""]
     process = started(command, stdout=subprocess.DEVNULL)
     return process, {"OCHRE__REDIS__URL": f"redis://127.0.0.1:{port}"}
-
-
-def s3(python):
-    """Settings of a bucket on a server that was started for this measurement."""
-    command = [python, str(HERE.parent / "tests/harness/moto_s3.py")]
-    process = started(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
-    endpoint = f"http://127.0.0.1:{int(process.stdout.readline())}"
-    urllib.request.urlopen(urllib.request.Request(f"{endpoint}/measured", method="PUT")).close()
-    return process, {
-        "OCHRE__STORAGE__BACKEND": "s3",
-        "OCHRE__STORAGE__BUCKET": "measured",
-        "OCHRE__STORAGE__ENDPOINT": endpoint,
-        "OCHRE__STORAGE__ALLOW_HTTP": "true",
-        "OCHRE__STORAGE__ACCESS_KEY_ID": "test",
-        "OCHRE__STORAGE__SECRET_ACCESS_KEY": "testtest",
-    }
 
 
 class Listener(threading.Thread):
@@ -76,10 +58,9 @@ class Listener(threading.Thread):
             pass  # the node has ended
 
 
-def measure(arguments, settings, work):
+def measure(arguments, store, settings, work):
     """Milliseconds for each publish and each other node."""
     with open(work / "log", "a") as log:
-        store = pathlib.Path(tempfile.mkdtemp(dir=work))
         settings = settings | {"OCHRE__SYNC__POLL_INTERVAL": arguments.poll}
         nodes = [scale.Node(arguments.registry, store, log, settings) for _ in range(arguments.nodes)]
         nodes[0].publish("measured", "0.0.1")
@@ -120,20 +101,17 @@ def main():
     arguments = parser.parse_args()
     work = pathlib.Path(tempfile.mkdtemp(prefix="ochre-propagation-"))
     print(f"{'store':8}{'Redis':8}{'samples':>9}{'p50 ms':>9}{'p99 ms':>9}{'max ms':>9}")
-    for store in ["folder"] + (["s3"] if arguments.moto else []):
+    for name in ["folder"] + (["s3"] if arguments.moto else []):
         for with_redis in [False, True]:
-            servers, settings = [], {}
-            for wanted, start in [(store == "s3", lambda: s3(arguments.moto)), (with_redis, redis)]:
-                if wanted:
-                    process, more = start()
-                    servers.append(process)
-                    settings |= more
-            times = sorted(measure(arguments, settings, work))
-            for process in servers:
+            folder = work / f"{name}-{with_redis}"
+            store = scale.Bucket(arguments.moto) if name == "s3" else scale.Folder(folder)
+            server, settings = redis() if with_redis else (None, {})
+            times = sorted(measure(arguments, store, settings, work))
+            for process in filter(None, [server, getattr(store, "process", None)]):
                 process.kill()
             p50, p99 = statistics.median(times), times[int(len(times) * 0.99)]
-            name = "yes" if with_redis else "no"
-            row = f"{store:8}{name:8}{len(times):9}{p50:9.0f}{p99:9.0f}{times[-1]:9.0f}"
+            told = "yes" if with_redis else "no"
+            row = f"{name:8}{told:8}{len(times):9}{p50:9.0f}{p99:9.0f}{times[-1]:9.0f}"
             print(row, flush=True)
     shutil.rmtree(work)
 
