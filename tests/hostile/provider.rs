@@ -12,6 +12,9 @@ use crate::worker::workers;
 
 const SETTINGS: &str = "[engine]\ndeadline = \"1s\"\ncpu_slice = \"300ms\"\nmemory = \"32MiB\"";
 
+/// With time for an answer of another component before the deadline, on a busy machine too.
+const PATIENT: &str = "[engine]\ndeadline = \"4s\"\ncpu_slice = \"300ms\"";
+
 /// Longer than any single request may take with these settings.
 const BOUND: Duration = Duration::from_secs(10);
 
@@ -44,7 +47,11 @@ const GREEDY: [(&str, &str); 12] = [
 ];
 
 async fn registry() -> TestRegistry {
-    let registry = TestRegistry::start_with(SETTINGS).await;
+    registry_with(SETTINGS).await
+}
+
+async fn registry_with(settings: &str) -> TestRegistry {
+    let registry = TestRegistry::start_with(settings).await;
     registry
         .publish(&TestPackage::new("good", "1.0.0").props("{n: context.params.n}"))
         .await;
@@ -65,20 +72,20 @@ fn resident_bytes(registry: &TestRegistry) -> u64 {
 
 #[tokio::test]
 async fn endless_loop_fails_within_its_deadline_while_others_are_answered() {
-    let registry = registry().await;
+    let registry = registry_with(PATIENT).await;
     registry
         .publish(&TestPackage::new("bad", "1.0.0").provider("while(true){}"))
         .await;
 
     let bad = tokio::spawn(Answer::try_of(registry.request("GET", "/bad")));
     let start = Instant::now();
-    let mut answered = 0;
+    let mut meanwhile = 0;
     while !bad.is_finished() {
         let get = registry.get("/good");
         within("the good component", Duration::from_secs(3), get)
             .await
             .expect_status(200);
-        answered += 1;
+        meanwhile += u32::from(!bad.is_finished());
     }
 
     let answer = bad
@@ -87,7 +94,7 @@ async fn endless_loop_fails_within_its_deadline_while_others_are_answered() {
         .expect("an answer")
         .expect_status(500);
     assert!(start.elapsed() < BOUND, "{:?}", start.elapsed());
-    assert!(answered > 3, "{answered} answers of the good component");
+    assert!(meanwhile > 0, "no answer of the good component meanwhile");
     assert_eq!(answer.json()["code"], "GENERIC_ERROR");
     assert!(
         answer.json()["error"]
