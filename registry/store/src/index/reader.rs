@@ -122,8 +122,7 @@ impl IndexReader {
         let Some(bytes) = self.fetch(snapshot).await? else {
             return Ok(false);
         };
-        let expected = snapshot.sha256;
-        blocking(move || Ok(Digest::of(&bytes) == expected)).await
+        Ok(Digest::computed(&bytes).await == snapshot.sha256)
     }
 
     /// The state that the index object describes; none when its snapshot is not there.
