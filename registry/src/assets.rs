@@ -84,6 +84,18 @@ struct AssetKey {
     encoding: Encoding,
 }
 
+// === impl AssetKey ===
+
+impl AssetKey {
+    fn new(id: &ComponentId, path: &str, encoding: Encoding) -> Self {
+        Self {
+            id: id.clone(),
+            path: path.into(),
+            encoding,
+        }
+    }
+}
+
 // === impl Asset ===
 
 impl Asset {
@@ -192,11 +204,7 @@ impl Assets {
         } else {
             Encoding::Identity
         };
-        let key = |encoding| AssetKey {
-            id: id.clone(),
-            path: path.into(),
-            encoding,
-        };
+        let key = |encoding| AssetKey::new(id, path, encoding);
         if let Some(asset) = self.cache.get(&key(encoding)).await {
             self.metrics.cache_asked("assets", true);
             return Ok(asset);
@@ -224,11 +232,7 @@ impl Assets {
                 }
             };
             for file in files.iter().filter(|file| is_compressible(&file.path)) {
-                let key = |encoding| AssetKey {
-                    id: id.clone(),
-                    path: file.path.as_str().into(),
-                    encoding,
-                };
+                let key = |encoding| AssetKey::new(&id, &file.path, encoding);
                 // A file that cannot be read now is prepared when it is asked for.
                 let Ok(identity) = assets.load(key(Encoding::Identity)).await else {
                     continue;
@@ -392,11 +396,7 @@ mod tests {
         );
         let limits = (1024, Duration::from_secs(1));
         let assets = Assets::new((store, catalog, lookup), limits, told);
-        let key = AssetKey {
-            id: id.clone(),
-            path: "public/a.png".into(),
-            encoding: Encoding::Identity,
-        };
+        let key = AssetKey::new(&id, "public/a.png", Encoding::Identity);
         let asset = Asset::new(&key.path, Bytes::from_static(b"a"));
         assets.cache.insert(key, asset).await;
 
