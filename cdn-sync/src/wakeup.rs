@@ -102,6 +102,15 @@ impl WakeUp {
         }))))
     }
 
+    /// Whether the settings can be used, as far as that shows without Redis.
+    ///
+    /// # Errors
+    ///
+    /// [`WakeUpError`].
+    pub fn check(settings: &RedisSettings, storage: &StoreSettings) -> Result<(), WakeUpError> {
+        Link::new(settings, storage).map(drop)
+    }
+
     /// Works until cancelled, whatever becomes of Redis. Call it once.
     pub async fn run(&self, cancellation: CancellationToken) {
         let work = async {

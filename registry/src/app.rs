@@ -169,6 +169,9 @@ impl App {
         let handle = server.handle();
         let url = http.public_url();
         tracing::info!("listening on {}, answering as {url}", http.listen);
+        if settings.lets_anyone_publish() {
+            tracing::warn!("anyone who reaches this node may publish: set `auth.logins`");
+        }
         for name in samples {
             tracing::info!("published the sample component {name}: try curl {url}{name}");
         }
@@ -194,6 +197,18 @@ impl App {
         tracing::info!("stopped");
         served
     }
+}
+
+/// Tries what a node of `settings` takes from its machine: plugins, Node, certificates of Redis.
+///
+/// # Errors
+///
+/// [`BuildError`], as the node itself would fail at start.
+pub async fn check(settings: &Settings) -> Result<(), BuildError> {
+    plugins::load(settings).await?;
+    drivers::check(&settings.engine).await?;
+    WakeUp::check(&settings.redis, &settings.storage)?;
+    Ok(())
 }
 
 /// The store of `settings`, for an operator's command.

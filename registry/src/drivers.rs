@@ -49,6 +49,19 @@ pub async fn start(settings: &EngineSettings) -> Result<Arc<dyn Driver>, StartEr
     Ok(Arc::new(Router::new(quickjs, node, settings.router())))
 }
 
+/// Looks for a Node that `settings` ask for.
+///
+/// # Errors
+///
+/// [`StartError::NoNode`].
+pub async fn check(settings: &EngineSettings) -> Result<(), StartError> {
+    let is_asked_for = settings.must_use_node() || settings.node.path.is_some();
+    if settings.may_use_node() && is_asked_for {
+        Installation::find(settings.node.path.as_deref()).await?;
+    }
+    Ok(())
+}
+
 /// What components may require, as `~registry/dependencies` tells it.
 pub fn dependencies(settings: &EngineSettings) -> Vec<Dependency> {
     let names = settings.dependencies.iter();
@@ -82,7 +95,11 @@ async fn node(settings: &EngineSettings) -> Result<Option<Arc<dyn Driver>>, Star
         Err(error) if settings.must_use_node() => return Err(error.into()),
         Err(error) => {
             let error = Chain(&error);
-            tracing::info!(%error, "Node is not used: components that need it will fail");
+            if settings.node.path.is_some() {
+                tracing::warn!(%error, "`engine.node.path` is of no use: components that need Node will fail");
+            } else {
+                tracing::info!(%error, "Node is not used: components that need it will fail");
+            }
             return Ok(None);
         }
     };

@@ -5,7 +5,7 @@ use std::{net::SocketAddr, path::PathBuf, process::ExitCode};
 use clap::{Parser, Subcommand};
 use ochre_registry::{
     app::{self, App},
-    drivers, memory, plugins,
+    drivers, memory,
     program::{EXIT_CONFIG, Program, environment},
     settings::{self, Settings},
     store_command::{self, StoreCommand},
@@ -138,8 +138,8 @@ async fn manage_templates(settings: &Settings, command: TemplateCommand) -> anyh
 
 /// Answers `--check-config`: what has to be tried is tried too.
 async fn check(settings: &Settings) -> ExitCode {
-    match plugins::load(settings).await {
-        Ok(_) => PROGRAM.print_settings(settings),
+    match app::check(settings).await {
+        Ok(()) => PROGRAM.print_settings(settings),
         Err(error) => PROGRAM.fail(EXIT_CONFIG, &error),
     }
 }

@@ -217,6 +217,16 @@ fn names_only<S: serde::Serializer>(
     serializer.collect_map(env.keys().map(|name| (name, "(secret)")))
 }
 
+// === impl Settings ===
+
+impl Settings {
+    /// Whether other machines may publish without a login.
+    pub fn lets_anyone_publish(&self) -> bool {
+        let is_reached = !self.http.listen.ip().is_loopback();
+        is_reached && self.auth.logins.is_empty() && !self.storage.read_only
+    }
+}
+
 // === impl DiscoverySettings ===
 
 impl DiscoverySettings {

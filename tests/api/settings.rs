@@ -55,6 +55,11 @@ fn what_cannot_be_used_is_named() {
             "[auth]\nlogins = [{ username = \"\", password = \"p\" }]",
             "logins[0]",
         ),
+        ("[engine.node]\npath = \"/nowhere\"", "engine.node.path"),
+        (
+            "[redis]\nurl = \"rediss://localhost\"\nca_file = \"/nowhere\"",
+            "redis.ca_file",
+        ),
         ("[http", "line 1"),
     ];
     for (settings, named) in cases {

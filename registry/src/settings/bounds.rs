@@ -30,6 +30,7 @@ impl Settings {
         let mut problems = self.storage.validate();
         let origin = self.origin.iter().flat_map(StoreSettings::validate);
         problems.extend(origin.map(|problem| problem.replace("storage.", "origin.")));
+        problems.extend(self.origin_itself());
         problems.extend(self.http.problems());
         problems.extend(self.sync.validate());
         problems.extend(self.redis.validate());
@@ -47,6 +48,17 @@ impl Settings {
         problems.extend(cors(&self.cors));
         problems.extend(render(&self.render));
         problems
+    }
+
+    fn origin_itself(&self) -> Option<String> {
+        let origin = self.origin.as_ref()?;
+        let is_itself =
+            origin.place() == self.storage.place() && origin.endpoint == self.storage.endpoint;
+        is_itself.then(|| {
+            "`origin` is the store of `storage` itself: give the store that it is a replica of, or \
+             no `[origin]`"
+                .into()
+        })
     }
 
     fn none(&self) -> Vec<String> {
@@ -238,6 +250,7 @@ mod tests {
             ("[http]\nprefix = \"/a b/\"", "http.prefix"),
             ("[http]\nprefix = \"//\"", "http.prefix"),
             ("[http]\nprefix = \"/a?b/\"", "http.prefix"),
+            ("[origin]\npath = \"./ochre-data\"", "`origin`"),
         ] {
             let found = problems(toml);
 
