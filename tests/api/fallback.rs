@@ -363,7 +363,7 @@ async fn each_entry_of_a_batch_is_asked_of_a_node_registry() {
         answer.expect_status(200).json()
     };
 
-    // The Node registry answers a publish before its list holds it.
+    // The Node registry's own polls may put an older list over the newest one for a while.
     let told = eventually("both components", Duration::from_secs(20), || async {
         let told = asked().await;
         let is_there = |at: usize| told[at]["status"] == 200;

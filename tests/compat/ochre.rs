@@ -65,7 +65,7 @@ async fn run(
     (name, arguments, login, code): &Scenario,
 ) -> Result<(), String> {
     if *name == "list" {
-        // The reference answers a publish before its list holds it.
+        // The reference's own polls may put an older list over the newest one for a while.
         let url = format!("{}own/1.0.0", place.registry);
         let client = http_client();
         eventually(&url, Duration::from_mins(1), || {

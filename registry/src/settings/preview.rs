@@ -12,7 +12,7 @@ const PRELOAD_MAX: usize = 1024 * 1024;
 #[serde(default, deny_unknown_fields)]
 pub struct PreviewSettings {
     /// JavaScript that runs before everything else on a preview, or the file that holds it: a text
-    /// without `;` and `{` is a file if there is one of that name.
+    /// without `;` and `{` is a file if there is one of that name, or if it ends as scripts do.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub preload: Option<String>,
     /// Import map of previews, bare name to URL; when empty `client.imports`, else that of the
