@@ -10,7 +10,7 @@ logins = [{ username = "u", password = "p" }]
 "#;
 
 /// How soon a refusal must come.
-const SOON: Duration = Duration::from_secs(5);
+const SOON: Duration = Duration::from_secs(20);
 
 fn hello() -> TestPackage {
     TestPackage::new("hello", "1.0.0")

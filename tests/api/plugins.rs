@@ -89,7 +89,7 @@ fn bad_plugins_are_refused_with_file_and_reason() {
     ];
     for (module, reason) in cases {
         let (folder, settings) = plugins(&[("bad", module, "options = { key = \"s3cr3t\" }")]);
-        let settings = format!("[engine]\ndeadline = \"300ms\"\n{settings}");
+        let settings = format!("[engine]\ndeadline = \"2s\"\n{settings}");
         for arguments in [&["--check-config"][..], &[]] {
             let output = TestStore::folder().operate(&settings, arguments);
             let told = String::from_utf8_lossy(&output.stderr).into_owned();

@@ -6,7 +6,7 @@ use ochre_tests::{Answer, RawConnection, TestPackage, TestRegistry};
 use sha2::{Digest as _, Sha256};
 
 /// How soon a refusal must come.
-const SOON: Duration = Duration::from_secs(5);
+const SOON: Duration = Duration::from_secs(20);
 
 fn hello() -> TestPackage {
     TestPackage::new("hello", "1.0.0")

@@ -43,7 +43,7 @@ export async function withBrowser(work) {
  */
 export async function withPage(browser, options, work, expected = /^$/) {
     const context = await browser.newContext({ viewport: SIZES.desktop, ...options });
-    context.setDefaultTimeout(15_000);
+    context.setDefaultTimeout(60_000);
     const problems = [];
     const page = await context.newPage();
     page.on('pageerror', (error) => problems.push(String(error)));

@@ -6,7 +6,7 @@ use ochre_tests::{TestRegistry, Tools, tests_folder, within};
 use tokio::process::Command;
 
 /// How long a script may take.
-const BOUND: Duration = Duration::from_mins(2);
+const BOUND: Duration = Duration::from_mins(10);
 
 /// A script, and what it is told by its environment.
 #[derive(Debug)]

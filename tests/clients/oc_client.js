@@ -9,7 +9,9 @@ const fs = require('node:fs');
 const Module = require('node:module');
 const path = require('node:path');
 
-const [modules, address] = process.argv.slice(2);
+const [folder, address] = process.argv.slice(2);
+// As `require` names the files below it.
+const modules = fs.realpathSync(folder);
 const [host, port] = address.split(':');
 const load = (name) => require(path.join(modules, name));
 const suite = path.join(modules, 'oc-client/test/acceptance/client.js');

@@ -124,7 +124,7 @@ async fn a_cluster_on_s3_keeps_its_promises_whatever_breaks() {
     let server = S3Server::alone().await;
     let store = TestStore::on(&server).await;
     let mut plans = Vec::new();
-    let redis = RedisServer::start_at(nodes::free_port(), &[]).await;
+    let redis = RedisServer::start_at(ochre_tests::free_port(), &[]).await;
     for at in 0..NODES {
         let (proxy, through) = FaultProxy::before(&store).await;
         plans.push(node_plan(at, through, Some(&redis)).behind(proxy));

@@ -125,7 +125,7 @@ async fn a_killed_mirror_copies_only_the_rest() {
     let slow = TestMirror::of(&source, "")
         .to("copy", "replica", &target)
         .with("copy", "concurrency", 1)
-        .with("copy", "bandwidth", "60KiB");
+        .with("copy", "bandwidth", "10KiB");
     let mut process = slow.spawn(&[]);
     eventually("some releases to be copied", LEVEL_WITHIN, || {
         process.assert_running();

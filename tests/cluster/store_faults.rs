@@ -10,9 +10,12 @@ use serde_json::{Value, json};
 
 const BOUND: Duration = Duration::from_mins(1);
 
-/// Every bound of the store is short, but far above what an answer from memory takes.
-const SETTINGS: &str = "[storage]\nrequest_timeout = \"2s\"\nretry_timeout = \"2s\"\n\
-                        answer_timeout = \"3s\"\ncommit_timeout = \"3s\"";
+/// Every bound of the store is short, but above what a healthy store takes on a busy machine.
+const SETTINGS: &str = "[storage]\nrequest_timeout = \"4s\"\nretry_timeout = \"4s\"\n\
+                        answer_timeout = \"6s\"\ncommit_timeout = \"6s\"";
+
+/// Less than what waiting for the store would take.
+const FROM_MEMORY: Duration = Duration::from_secs(6);
 
 const EXPIRED: Fault = Fault::Answer {
     status: 400,
@@ -57,6 +60,23 @@ async fn state(node: &TestRegistry) -> (u16, Value) {
     (answer.status, answer.json())
 }
 
+async fn is_up_to_date(node: &TestRegistry) {
+    eventually("the node to be up to date", BOUND, || async {
+        let (_, told) = state(node).await;
+        (told["stale"] == false && told["publishing"] == true).then_some(())
+    })
+    .await;
+}
+
+async fn is_published(node: &TestRegistry, package: &TestPackage) {
+    eventually("a publish", BOUND, || async {
+        let answer = node.try_publish(package).await;
+        // One that was answered as unavailable may have come to its end.
+        (answer.status == 200 || answer.json()["sameContent"] == true).then_some(())
+    })
+    .await;
+}
+
 /// What is in memory is answered, and does not wait for the store.
 async fn serves_what_is_cached(node: &TestRegistry) {
     let begun = Instant::now();
@@ -75,7 +95,7 @@ async fn serves_what_is_cached(node: &TestRegistry) {
     let path = "/~assets/warm/1.0.0/public/file.txt";
     node.get_with_headers(path, &text).await.expect_status(200);
     let took = begun.elapsed();
-    assert!(took < Duration::from_secs(3), "eight answers took {took:?}");
+    assert!(took < FROM_MEMORY, "eight answers took {took:?}");
 }
 
 fn is_told(answer: &Answer, what: &str) {
@@ -115,19 +135,18 @@ fn lines_with(node: &TestRegistry, from: usize, text: &str) -> usize {
     lines.filter(|line| line.contains(text)).count()
 }
 
-async fn survives(fault: Fault, kinds: &[&str]) {
+async fn survives(fault: Fault, kind: &str) {
     let Scene { proxy, node } = scene().await;
+    is_up_to_date(&node).await;
     let before = node.process.log().lines().count();
     proxy.set(fault);
     let told = eventually("the node to say that it is stale", BOUND, || async {
         let (status, told) = state(&node).await;
         assert_eq!(status, 200, "it serves what it has: {told}");
         let is_told = told["stale"] == true && told["pollFailures"] != 0;
-        is_told.then_some(told)
+        (is_told && told["storeFailure"] == kind).then_some(told)
     })
     .await;
-    let kind = told["storeFailure"].as_str().unwrap_or_default();
-    assert!(kinds.contains(&kind), "{told}");
     assert_eq!(told["publishing"], false, "{told}");
     assert!(
         told["reasons"]
@@ -157,71 +176,70 @@ async fn survives(fault: Fault, kinds: &[&str]) {
 
     let before = node.process.log().lines().count();
     proxy.set(Fault::None);
-    eventually("the node to be up to date", BOUND, || async {
-        let (_, told) = state(&node).await;
-        (told["stale"] == false && told["publishing"] == true).then_some(())
-    })
-    .await;
-    for path in [
-        "/cold",
-        "/cold/1.0.0",
-        "/~assets/cold/1.0.0/public/file.txt",
+    is_up_to_date(&node).await;
+    for (path, status) in [
+        ("/cold", 200),
+        ("/cold/1.0.0", 200),
+        ("/~assets/cold/1.0.0/public/file.txt", 200),
+        ("/warm/9.9.9", 404),
     ] {
         eventually(path, BOUND, || async {
-            (node.get(path).await.status == 200).then_some(())
+            (node.get(path).await.status == status).then_some(())
         })
         .await;
     }
-    node.get("/warm/9.9.9").await.expect_status(404);
-    node.publish(&TestPackage::new("new", "2.0.0")).await;
+    is_published(&node, &TestPackage::new("new", "2.0.0")).await;
     assert!(lines_with(&node, before, "read the catalog again") > 0);
 }
 
 #[tokio::test]
 async fn a_store_that_takes_ten_seconds_holds_up_nobody() {
-    survives(Fault::Latency(Duration::from_secs(10)), &["timeout"]).await;
+    survives(Fault::Latency(Duration::from_secs(10)), "timeout").await;
 }
 
 #[tokio::test]
 async fn a_store_that_says_nothing_holds_up_nobody() {
-    survives(Fault::Blackhole, &["timeout"]).await;
+    survives(Fault::Blackhole, "timeout").await;
 }
 
 #[tokio::test]
 async fn a_store_that_resets_connections_is_survived() {
-    survives(Fault::Reset, &["unreachable"]).await;
+    survives(Fault::Reset, "unreachable").await;
 }
 
 #[tokio::test]
 async fn a_store_that_is_not_there_is_survived() {
-    survives(Fault::Refuse, &["unreachable"]).await;
+    survives(Fault::Refuse, "unreachable").await;
 }
 
 #[tokio::test]
 async fn expired_credentials_are_told_and_survived() {
-    survives(EXPIRED, &["denied"]).await;
+    survives(EXPIRED, "denied").await;
 }
 
 #[tokio::test]
 async fn credentials_that_are_taken_away_are_told_and_survived() {
-    survives(Fault::DENIED, &["denied"]).await;
+    survives(Fault::DENIED, "denied").await;
 }
 
 #[tokio::test]
 async fn a_store_that_refuses_the_clock_is_told_and_survived() {
-    survives(SKEWED, &["clock"]).await;
+    survives(SKEWED, "clock").await;
 }
 
 #[tokio::test]
 async fn a_store_that_asks_for_less_is_survived() {
-    survives(Fault::SLOW_DOWN, &["throttled"]).await;
+    survives(Fault::SLOW_DOWN, "throttled").await;
 }
 
 #[tokio::test]
 async fn a_slow_line_to_the_store_is_waited_for() {
     let Scene { proxy, node } = scene().await;
     proxy.set(Fault::Bandwidth(20_000));
-    node.get("/cold/1.0.0").await.expect_status(200);
+    eventually("/cold/1.0.0", BOUND, || async {
+        (node.get("/cold/1.0.0").await.status == 200).then_some(())
+    })
+    .await;
     serves_what_is_cached(&node).await;
 }
 
@@ -258,9 +276,5 @@ async fn a_node_that_never_read_a_catalog_is_not_ready_and_answers_nothing_as_mi
 
     proxy.set(Fault::None);
     node.ready().await;
-    eventually("a publish", BOUND, || async {
-        let answer = node.try_publish(&TestPackage::new("any", "1.0.0")).await;
-        (answer.status == 200).then_some(())
-    })
-    .await;
+    is_published(&node, &TestPackage::new("any", "1.0.0")).await;
 }

@@ -19,7 +19,7 @@ const SETTINGS: &str = r#"
 env = { name = "local" }
 skip_headers_on_weak_version = ["Cache-Control"]
 [engine]
-deadline = "1s"
+deadline = "3s"
 # Where a component goes by what its calls cost is no matter of this suite: engines word errors in
 # their own way.
 [engine.components]
@@ -86,7 +86,7 @@ impl Reference {
             bucket: bucket.to_owned(),
         };
         let options = json!({
-            "executionTimeout": 1,
+            "executionTimeout": 3,
             "discovery": { "validate": true },
             "plugins": plugins(),
             "customHeadersToSkipOnWeakVersion": ["Cache-Control"],

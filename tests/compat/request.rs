@@ -1,5 +1,7 @@
 //! One request that both registries are sent.
 
+use std::time::Duration;
+
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use ochre_tests::{Answer, http_client};
 use serde_json::Value;
@@ -102,6 +104,11 @@ impl Case {
         self
     }
 
+    /// How long an answer is waited for: `oc` leaves some requests without one, publishes never.
+    fn patience(&self) -> Duration {
+        Duration::from_secs(if self.method == "PUT" { 60 } else { 8 })
+    }
+
     /// Sends the request to the registry at `url` (with a slash at the end).
     ///
     /// # Errors
@@ -110,9 +117,7 @@ impl Case {
     pub(crate) async fn send(&self, client: &reqwest::Client, url: &str) -> Result<Answer, String> {
         let method = self.method.parse().map_err(|_| "no method".to_owned())?;
         let target = format!("{}{}", url.trim_end_matches('/'), self.path);
-        let mut request = client
-            .request(method, target)
-            .timeout(std::time::Duration::from_secs(4));
+        let mut request = client.request(method, target).timeout(self.patience());
         for (name, value) in &self.headers {
             request = request.header(name, value);
         }
@@ -121,7 +126,7 @@ impl Case {
         }
         Answer::try_of(request).await.map_err(|error| {
             if error.is_timeout() {
-                "no answer within 4 s".to_owned()
+                format!("no answer within {:?}", self.patience())
             } else {
                 format!("no answer: {error:?}")
             }

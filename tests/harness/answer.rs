@@ -10,7 +10,7 @@ use reqwest::{
 use serde_json::Value;
 
 /// How long any request of a test may take.
-const REQUEST_TIMEOUT: Duration = Duration::from_mins(1);
+const REQUEST_TIMEOUT: Duration = Duration::from_mins(6);
 
 static CRYPTO: Once = Once::new();
 

@@ -24,6 +24,7 @@ mod load_balancer;
 mod mirror;
 mod node_registry;
 mod package;
+mod port;
 mod process;
 mod raw;
 mod redis;
@@ -49,11 +50,12 @@ pub use load_balancer::LoadBalancer;
 pub use mirror::{MirrorRun, TestMirror};
 pub use node_registry::NodeRegistry;
 pub use package::{RawEntry, TestPackage, archive_of};
+pub use port::free_port;
 pub use process::Process;
 pub use raw::RawConnection;
 pub use redis::RedisServer;
 pub use registry::{
-    Surroundings, TestRegistry, TestStore, cli_binary, free_port, put_request, registry_binary,
+    Surroundings, TestRegistry, TestStore, cli_binary, put_request, registry_binary,
 };
 pub use s3::S3Server;
 pub use step_proxy::{Step, StepProxy};

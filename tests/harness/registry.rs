@@ -2,7 +2,6 @@
 
 use std::{
     env,
-    net::TcpListener,
     path::{Path, PathBuf},
     process::{Command, Output},
     sync::Arc,
@@ -13,10 +12,15 @@ use reqwest::{Client, RequestBuilder};
 use tempfile::TempDir;
 use toml::{Table, Value};
 
-use crate::{Answer, Process, S3Server, TestPackage, eventually, files_below, http_client};
+use crate::{
+    Answer, Process, S3Server, TestPackage, eventually, files_below, free_port, http_client,
+};
 
 /// How long a node may take until it is ready.
-const READY_WITHIN: Duration = Duration::from_mins(1);
+const READY_WITHIN: Duration = Duration::from_mins(3);
+
+/// What `~ready` tells while the store's self-test has not ended.
+const UNTESTED: &str = "the store could not be tested yet";
 
 /// Accept header of unrendered answers.
 const UNRENDERED: &str = "application/vnd.oc.unrendered+json";
@@ -234,7 +238,7 @@ impl TestRegistry {
         }
     }
 
-    /// Waits until the node says that it is ready.
+    /// Waits until the node says that it is ready, and knows whether it may publish.
     pub async fn ready(&mut self) {
         let url = self.at(&format!("{}~ready", self.prefix));
         let client = self.client.clone();
@@ -244,7 +248,8 @@ impl TestRegistry {
             let request = client.get(&url);
             async move {
                 let answer = Answer::try_of(request).await.ok()?;
-                (answer.status == 200).then_some(())
+                let is_tested = !answer.text().contains(UNTESTED);
+                (answer.status == 200 && is_tested).then_some(())
             }
         })
         .await;
@@ -368,16 +373,12 @@ pub(crate) fn binary(variable: &str, (name, package): (&str, &str)) -> PathBuf {
     path
 }
 
-/// A port of the loopback address that nobody listens on.
-pub fn free_port() -> u16 {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("a port can be bound");
-    listener.local_addr().expect("a bound address").port()
-}
-
 fn configuration(port: u16, store: &TestStore, settings: &str) -> Table {
     let mut config: Table = toml::toml! {
         [sync]
         poll_interval = "200ms"
+        [engine]
+        deadline = "15s"
         [samples]
         publish = false
         [telemetry]
@@ -392,7 +393,9 @@ fn configuration(port: u16, store: &TestStore, settings: &str) -> Table {
         ),
     ]);
     config.insert("http".to_owned(), Value::Table(http));
-    config.insert("storage".to_owned(), Value::Table(store.settings()));
+    let mut storage = store.settings();
+    storage.insert("answer_timeout".to_owned(), "15s".into());
+    config.insert("storage".to_owned(), Value::Table(storage));
     let further: Table = settings.parse().expect("the settings of a test are TOML");
     merge(&mut config, further);
     config

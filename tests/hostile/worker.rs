@@ -9,7 +9,7 @@ use tempfile::TempDir;
 const BOUND: Duration = Duration::from_secs(20);
 
 const SETTINGS: &str =
-    "[engine]\ndeadline = \"5s\"\ncpu_slice = \"300ms\"\n[engine.quickjs]\nthreads = 2";
+    "[engine]\ndeadline = \"15s\"\ncpu_slice = \"300ms\"\n[engine.quickjs]\nthreads = 2";
 
 /// Keeps a native loop of QuickJS busy that nothing can interrupt, for many seconds.
 const STUCK: &str = "'x'.repeat(4e5).indexOf('x'.repeat(2e5) + 'y')";
@@ -132,7 +132,7 @@ async fn script_in_a_native_loop_is_killed_while_others_are_answered() {
     ));
     while !stuck.is_finished() {
         let get = registry.get("/good");
-        within("the good component", Duration::from_secs(5), get)
+        within("the good component", BOUND, get)
             .await
             .expect_status(200);
     }

@@ -18,7 +18,7 @@ const COMPONENTS: Components<'_> = Components {
 const SHORT: Load = Load {
     connections: 4,
     warmup: Duration::from_millis(20),
-    duration: Duration::from_millis(150),
+    duration: Duration::from_secs(2),
 };
 
 fn registry(server: &MockServer) -> Registry {

@@ -50,7 +50,7 @@ async fn script_that_cannot_be_stopped_is_killed_with_its_worker() {
     assert!(futures::poll!(&mut waiting).is_pending());
     let program = providing(STUCK);
 
-    let slice = Duration::from_millis(100);
+    let slice = Duration::from_millis(500);
     let stuck = tested.call(&program, with_slice(slice)).await.unwrap();
 
     assert_eq!(stuck.result, Err(Failure::Timeout(slice)));
@@ -78,7 +78,7 @@ async fn call_that_was_seen_outside_is_not_begun_again() {
 
     let stuck = providing(STUCK);
     driver
-        .call(&stuck, with_slice(Duration::from_millis(100)))
+        .call(&stuck, with_slice(Duration::from_millis(500)))
         .await
         .unwrap();
 
@@ -99,7 +99,7 @@ async fn call_that_loses_worker_after_worker_is_told_so() {
         // Each a program of its own: one that had to be stopped is suspended.
         let stuck = providing(&format!("/* {number} */ {STUCK}"));
         let stuck = driver
-            .call(&stuck, with_slice(Duration::from_millis(100)))
+            .call(&stuck, with_slice(Duration::from_millis(500)))
             .await;
         assert!(stuck.is_ok(), "{stuck:?}");
     }

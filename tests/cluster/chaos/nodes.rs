@@ -4,18 +4,14 @@ use std::{path::PathBuf, time::Duration};
 
 use ochre_tests::{
     Answer, Event, Fault, FaultProxy, LoadBalancer, RedisServer, Surroundings, TestRegistry,
-    TestStore, eventually, http_client, pass,
+    TestStore, eventually, free_port, http_client, pass,
 };
-use rand::RngExt as _;
 use tokio::sync::Mutex;
 
 use super::recorder::Recorder;
 
 /// How long a node may take to be ready, or to have caught up.
 const BOUND: Duration = Duration::from_mins(2);
-
-/// Ports that no outgoing connection gets, so that a node can come back to its own.
-const PORTS: std::ops::Range<u16> = 10_000..30_000;
 
 /// How a node is started.
 #[derive(Debug)]
@@ -213,16 +209,6 @@ impl Cluster {
                 }
             })
             .await;
-        }
-    }
-}
-
-/// A port that a server can come back to.
-pub(super) fn free_port() -> u16 {
-    loop {
-        let port = rand::rng().random_range(PORTS);
-        if std::net::TcpListener::bind(("127.0.0.1", port)).is_ok() {
-            return port;
         }
     }
 }

@@ -55,7 +55,12 @@ async fn served(cluster: &Cluster, client: &Client, (at, tried): (usize, &Tried)
     let node = &cluster.nodes[at];
     let Release { name, version } = &tried.release;
     let url = node.at(&format!("/{name}/{version}"));
-    let outcome = read_outcome(Answer::try_of(unrendered(client.get(url))).await);
+    let asked = || async { read_outcome(Answer::try_of(unrendered(client.get(&url))).await) };
+    // Everything is mended, but a busy store may still be asked once more.
+    let outcome = match asked().await {
+        Outcome::Unavailable(_) => asked().await,
+        outcome => outcome,
+    };
     let Outcome::Found(content) = &outcome else {
         return outcome;
     };

@@ -72,7 +72,7 @@ pub async fn module_state_survives_between_calls(driver: Tested) {
 
 pub async fn calls_in_flight_do_not_wait_for_each_other(driver: Tested) {
     let program = providing(
-        "(context, callback) => setTimeout(() => callback(null, { id: context.params.id }), 200)",
+        "(context, callback) => setTimeout(() => callback(null, { id: context.params.id }), 1000)",
     );
     let started = Instant::now();
     let calls = (0..50).map(|id| outcome(&driver, &program, json!({ "id": id })));
@@ -80,7 +80,8 @@ pub async fn calls_in_flight_do_not_wait_for_each_other(driver: Tested) {
     for (id, answer) in answers.into_iter().enumerate() {
         assert_eq!(model_of(answer), json!({ "id": id }));
     }
-    assert!(started.elapsed().as_secs() < 5, "{:?}", started.elapsed());
+    // One after the other they would take 50 s.
+    assert!(started.elapsed().as_secs() < 30, "{:?}", started.elapsed());
 }
 
 pub async fn numbers_that_json_cannot_hold_reach_the_provider(driver: Tested) {

@@ -170,7 +170,6 @@ pub async fn errors_lead_to_nothing_of_the_host(driver: Tested) {
     );
     let mut call = call(Entry::Data, &context(&json!({})));
     call.limits.headers = 1_000;
-    call.limits.cpu_slice = std::time::Duration::from_secs(8);
     let expected = json!({ "foreign": [], "caught": true });
     assert_eq!(
         model_of(execute(&driver, &Arc::new(program), call).await),
