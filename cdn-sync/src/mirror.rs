@@ -39,7 +39,7 @@ pub use self::{
     },
     setup::{Setup, SetupError},
 };
-use self::{listing::Lister, pace::Pace, plan::Marks, progress::Progress};
+use self::{listing::Lister, pace::Pace, progress::Progress};
 
 /// Releases that wait to be listed in a replica.
 const UNLISTED_MAX: usize = 1024;
@@ -132,8 +132,8 @@ impl Mirror {
 
     /// Compares a catalog of the source with the target. Nothing is written.
     ///
-    /// Costs one listing of the target, and for a replica one read of its catalog. Memory: three
-    /// bits for each release.
+    /// Costs one listing of the target, and for a replica one read of its catalog. Memory: two bits
+    /// for each release, and a replica's catalog until it is compared.
     ///
     /// # Errors
     ///
@@ -146,13 +146,16 @@ impl Mirror {
         let mut plan = Plan::of(catalog);
         let listed = match self.kind {
             TargetKind::Cdn => None,
-            TargetKind::Replica => Some(self.listed(catalog).await.map_err(failed)?),
+            TargetKind::Replica => {
+                let read = self.target.read_catalog(None).await.map_err(failed)?;
+                Some(read.snapshot.unwrap_or_default())
+            }
         };
         let released = self.target.list_released().map_err(failed)?;
         released
             .try_for_each(|id| {
                 // A replica's catalog forgets no version: what it lists may be lost all the same.
-                let is_there = listed.as_ref().is_none_or(|listed| listed.is_marked(&id));
+                let is_there = listed.as_ref().is_none_or(|listed| listed.contains(&id));
                 let marks = if is_there {
                     &mut plan.done
                 } else {
@@ -164,21 +167,6 @@ impl Mirror {
             .await
             .map_err(failed)?;
         Ok(plan)
-    }
-
-    /// What of `catalog` the target lists.
-    async fn listed(&self, catalog: &Arc<CatalogSnapshot>) -> Result<Marks, ReadError> {
-        let mut listed = Marks::of(Arc::clone(catalog));
-        let read = self.target.read_catalog(None).await?;
-        for (name, component) in read.snapshot.iter().flat_map(CatalogSnapshot::iter) {
-            for version in component.versions() {
-                listed.mark(&ComponentId {
-                    name: name.clone(),
-                    version: version.clone(),
-                });
-            }
-        }
-        Ok(listed)
     }
 
     /// Copies what is selected; what fails does not stop the rest.
