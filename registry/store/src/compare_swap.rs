@@ -159,7 +159,7 @@ impl SwapObject {
         let revision = match &self.way {
             Way::Locked(_) => Revision::Content {
                 e_tag,
-                digest: Digest::of(&bytes),
+                digest: Digest::computed(&bytes).await,
             },
             Way::Conditional | Way::Revisions => tag(e_tag, version)?,
         };
@@ -230,8 +230,11 @@ impl SwapObject {
             Some(Revision::Content { digest, .. }) => Some(*digest),
             _ => None,
         };
-        let current = self.objects.fetch(&self.path, BYTES_MAX).await?;
-        if current.as_ref().map(|bytes| Digest::of(bytes)) != expected {
+        let current = match self.objects.fetch(&self.path, BYTES_MAX).await? {
+            Some(bytes) => Some(Digest::computed(&bytes).await),
+            None => None,
+        };
+        if current != expected {
             return Ok(Swapped::Conflict);
         }
         let mode = PutMode::Overwrite;
@@ -241,7 +244,7 @@ impl SwapObject {
         let written = put.await.map_err(SwapError::Store)?;
         Ok(Swapped::Done(Some(Revision::Content {
             e_tag: written.e_tag,
-            digest: Digest::of(bytes),
+            digest: Digest::computed(bytes).await,
         })))
     }
 
