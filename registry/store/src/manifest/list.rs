@@ -32,20 +32,19 @@ impl Manifest for List {
         let mut surplus: BTreeMap<String, Vec<String>> = BTreeMap::new();
         let mut complete: HashSet<ComponentName> = HashSet::with_capacity(known.len());
         let mut listed: Vec<bool> = Vec::new();
-        let last_edit = each_component(bytes, |name, texts: Vec<Text<'_>>| {
-            let mut texts: Vec<&str> = texts.iter().map(|Text(text)| text.as_ref()).collect();
+        let last_edit = each_component(bytes, |name, mut texts: Vec<Text<'_>>| {
             if let Some((name, versions)) = known.get_key_value(name.as_str()) {
                 let versions = versions.versions();
                 let is_equal = texts
                     .iter()
-                    .copied()
+                    .map(|Text(text)| text.as_ref())
                     .eq(versions.iter().map(Version::as_str));
                 if is_equal {
                     texts.clear();
                 } else {
                     listed.clear();
                     listed.resize(versions.len(), false);
-                    texts.retain(|text| match position(versions, text) {
+                    texts.retain(|Text(text)| match position(versions, text) {
                         Some(position) => {
                             listed[position] = true;
                             false
@@ -61,7 +60,7 @@ impl Manifest for List {
                 surplus.entry(name.clone()).or_default();
             }
             if !texts.is_empty() {
-                let texts = texts.into_iter().map(str::to_owned);
+                let texts = texts.into_iter().map(|Text(text)| text.into_owned());
                 surplus.entry(name).or_default().extend(texts);
             }
         })?;
