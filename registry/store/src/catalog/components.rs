@@ -75,11 +75,10 @@ impl Components {
 
     /// Adds one version; false when it is listed already, with as late a status.
     pub(crate) fn insert(&mut self, id: &ComponentId, details: &VersionSummary) -> bool {
-        if self.contains(id) && details.status.is_none() {
-            return false;
-        }
-        if self.get(&id.name).is_none() {
-            self.set(id.name.clone(), Arc::default());
+        match self.get(&id.name) {
+            None => self.set(id.name.clone(), Arc::default()),
+            Some(known) if details.status.is_none() && known.contains(&id.version) => return false,
+            Some(_) => {}
         }
         self.edit(&id.name, |versions| versions.insert(&id.version, details))
     }
