@@ -158,12 +158,8 @@ impl Log {
         position: Position,
     ) -> Option<Result<Vec<IndexChange>, serde_json::Error>> {
         let writes = self.writes.get(self.place_after(position)?..)?;
-        let changes = writes.iter().map(|write| write.changes());
-        Some(
-            changes
-                .collect::<Result<Vec<_>, _>>()
-                .map(|all| all.concat()),
-        )
+        let changes: Result<Vec<_>, _> = writes.iter().map(|write| write.changes()).collect();
+        Some(changes.map(|all| all.into_iter().flatten().collect()))
     }
 
     fn place_after(&self, position: Position) -> Option<usize> {
