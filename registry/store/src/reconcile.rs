@@ -142,12 +142,7 @@ impl Inner {
     ) -> Result<(), ReadError> {
         let found = self.list_releases().await?;
         let mut missing: Vec<(ComponentId, Found)> = found.into_iter().collect();
-        missing.retain(|(id, found)| {
-            let listed = components
-                .get(&id.name)
-                .is_some_and(|versions| versions.contains(&id.version));
-            !listed || !found.package
-        });
+        missing.retain(|(id, found)| !components.contains(id) || !found.package);
         let looks = missing.iter().map(|(id, found)| {
             let look = async move {
                 if !found.package && !self.objects.is_held() {
