@@ -2,9 +2,12 @@
 
 use std::{fmt, str::FromStr, sync::Arc};
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use crate::{Version, text::checked_text};
+use crate::{
+    Version,
+    text::{self, checked_text},
+};
 
 /// Longest accepted name, in bytes.
 const NAME_MAX: usize = 255;
@@ -21,8 +24,7 @@ pub struct ComponentName(Arc<str>);
 pub struct NameError;
 
 /// One release: a component's name and an exact version. As text: `name@version`.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ComponentId {
     /// The component.
     pub name: ComponentName,
@@ -74,17 +76,15 @@ impl FromStr for ComponentId {
     }
 }
 
-impl TryFrom<String> for ComponentId {
-    type Error = IdError;
-
-    fn try_from(text: String) -> Result<Self, IdError> {
-        text.parse()
+impl<'de> Deserialize<'de> for ComponentId {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        text::deserialize(deserializer)
     }
 }
 
-impl From<ComponentId> for String {
-    fn from(id: ComponentId) -> Self {
-        id.to_string()
+impl Serialize for ComponentId {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
     }
 }
 
