@@ -4,10 +4,10 @@
 use std::{io::IsTerminal as _, sync::Arc, time::Duration};
 
 use anyhow::Context as _;
-use ochre_cdn_sync::{
-    mirror::{Daemon, DaemonParts, Mirror, MirrorSettings, Monitor, Outcome, Selection, Setup},
-    telemetry::Chain,
+use ochre_cdn_sync::mirror::{
+    Daemon, DaemonParts, Mirror, MirrorSettings, Monitor, Outcome, Selection, Setup,
 };
+use ochre_model::Chain;
 use serde_json::{Value, json};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};

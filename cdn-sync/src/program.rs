@@ -7,9 +7,8 @@ use std::{
     process::ExitCode,
 };
 
+use ochre_model::Chain;
 use serde::Serialize;
-
-use crate::telemetry::Chain;
 
 /// Exit code of settings that cannot be used (`EX_CONFIG` of `sysexits.h`).
 pub const EXIT_CONFIG: u8 = 78;

@@ -8,7 +8,7 @@ use std::{
 };
 
 use ochre_cdn_sync::{Feed, Lookup, WakeUp, WakeUpError, Watch};
-use ochre_model::{Clock, SystemClock};
+use ochre_model::{Chain, Clock, SystemClock};
 use ochre_store::{Backend, Catalog, ComponentStore, OpenError, StoreSettings};
 use tokio::task::JoinHandle;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
@@ -23,7 +23,6 @@ use crate::{
     samples, server,
     settings::Settings,
     tasks::{self, TaskParts},
-    telemetry::Chain,
     write_gate::WriteGate,
 };
 

@@ -7,12 +7,12 @@ use std::{sync::Arc, time::Duration};
 use bytes::Bytes;
 use moka::future::Cache;
 use ochre_cdn_sync::Lookup;
-use ochre_model::ComponentId;
+use ochre_model::{Chain, ComponentId};
 use ochre_store::{Catalog, ComponentStore, Digest, ReadError, media_type};
 use tokio::sync::Semaphore;
 use tracing::Instrument;
 
-use crate::{metrics::Metrics, outage::Outage, telemetry::Chain};
+use crate::{metrics::Metrics, outage::Outage};
 
 pub(crate) use encoding::Effort;
 pub use encoding::Encoding;

@@ -9,12 +9,10 @@ use ochre_engine::{
     quickjs::{self, QuickJsDriver, QuickJsProcessDriver},
     router::Router,
 };
+use ochre_model::Chain;
 use tokio::runtime::Handle;
 
-use crate::{
-    settings::{EngineSettings, Isolation},
-    telemetry::Chain,
-};
+use crate::settings::{EngineSettings, Isolation};
 
 /// Hidden subcommand that makes this executable a worker process.
 pub const WORKER_COMMAND: &str = "worker";

@@ -12,10 +12,9 @@ use actix_web::{
         header::{CACHE_CONTROL, HeaderValue, RETRY_AFTER},
     },
 };
+use ochre_model::Chain;
 use serde_json::{Value, json};
 use uuid::Uuid;
-
-use crate::telemetry::Chain;
 
 /// `Retry-After` of what fails for a moment.
 pub(crate) const SOON: Duration = Duration::from_secs(1);

@@ -9,7 +9,7 @@ use std::{sync::Arc, time::Duration};
 
 use bytes::{Bytes, BytesMut};
 use futures::StreamExt;
-use ochre_model::ComponentName;
+use ochre_model::{Chain, ComponentName};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use reqwest::{
     Client, RequestBuilder, StatusCode, Url,
@@ -23,7 +23,7 @@ pub use answer::Foreign;
 pub use settings::FallbackSettings;
 pub(crate) use via::Via;
 
-use crate::{extract::Caller, render::RenderRequest, telemetry::Chain};
+use crate::{extract::Caller, render::RenderRequest};
 use recent::{Kind, Question, Recent};
 
 /// Longest `Retry-After` that is passed on.

@@ -8,9 +8,8 @@ use std::{
     time::Duration,
 };
 
+use ochre_model::Chain;
 use tokio::time::Instant;
-
-use crate::telemetry::Chain;
 
 /// Time without a failure after which a success ends an outage: one that comes and goes is one.
 const QUIET: Duration = Duration::from_secs(5);

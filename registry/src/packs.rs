@@ -12,11 +12,10 @@ use std::{
 
 use arc_swap::{ArcSwap, Guard};
 use ochre_engine::template::{self, PACKS, PackManifest, PackSpec, TemplatePack, spec};
+use ochre_model::Chain;
 use ochre_store::ComponentStore;
 use serde::{Deserialize, Serialize};
 use tokio::sync::Notify;
-
-use crate::telemetry::Chain;
 
 pub use known::KnownTypes;
 pub use npm::{NpmError, NpmRegistry};

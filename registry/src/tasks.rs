@@ -6,7 +6,7 @@ use std::{
 };
 
 use ochre_cdn_sync::{Feed, FeedError, Watch};
-use ochre_model::Change;
+use ochre_model::{Chain, Change};
 use ochre_store::{Catalog, ComponentStore, ReconcileScope};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
@@ -15,7 +15,6 @@ use crate::{
     oc_client::OcClient,
     packs::Packs,
     release::Releases,
-    telemetry::Chain,
     write_gate::{WriteGate, WriteState},
 };
 

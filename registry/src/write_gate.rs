@@ -4,10 +4,9 @@
 use std::{sync::Arc, time::Duration};
 
 use arc_swap::ArcSwap;
+use ochre_model::Chain;
 use ochre_store::{ComponentStore, ProbeError};
 use tokio::sync::Mutex;
-
-use crate::telemetry::Chain;
 
 /// Longest self-test that the start of a node waits for.
 const FIRST_TEST: Duration = Duration::from_secs(3);

@@ -2,12 +2,11 @@
 
 use std::time::Duration;
 
-use ochre_model::ComponentId;
+use ochre_model::{Chain, ComponentId};
 use ochre_store::{CommitError, CopyError, ReadError};
 use serde::Serialize;
 
 use super::{Item, Mirror, TargetKind};
-use crate::telemetry::Chain;
 
 /// What became of one release that is in the target now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -6,13 +6,13 @@ use std::{
     time::Duration,
 };
 
-use ochre_model::{Change, Clock, ComponentId};
+use ochre_model::{Chain, Change, Clock, ComponentId};
 use ochre_store::CatalogSnapshot;
 use tokio::time::Instant;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use super::{CopySettings, FailureKind, Mirror, MirrorMetrics, News, Outcome, Selection};
-use crate::{FeedError, Watch, telemetry::Chain};
+use crate::{FeedError, Watch};
 
 /// Mirrors the source into all targets.
 #[derive(Debug)]

@@ -2,12 +2,11 @@
 
 use std::sync::Arc;
 
-use ochre_model::ComponentId;
+use ochre_model::{Chain, ComponentId};
 use ochre_store::{CatalogSnapshot, VersionSummary};
 use tokio::sync::mpsc;
 
 use super::{Failure, FailureKind, Mirror, TargetKind, progress::Progress};
-use crate::telemetry::Chain;
 
 /// Most releases listed in one write.
 const BATCH: usize = 512;

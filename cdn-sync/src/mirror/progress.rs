@@ -9,12 +9,12 @@ use std::{
 };
 
 use bytesize::ByteSize;
+use ochre_model::Chain;
 use ochre_store::{CommitError, ReadError};
 use serde::Serialize;
 use tokio::time::{Instant, MissedTickBehavior, interval_at};
 
 use super::{Failure, copy::Copied};
-use crate::telemetry::Chain;
 
 /// Time between two lines of progress.
 const TELL_EVERY: Duration = Duration::from_secs(5);

@@ -9,7 +9,7 @@ use std::{
     time::Duration,
 };
 
-use ochre_model::{Clock, ComponentId, ComponentName};
+use ochre_model::{Chain, Clock, ComponentId, ComponentName};
 use reqwest::{Client, header::CONTENT_TYPE, redirect::Policy};
 use ring::hmac;
 use serde::{Deserialize, Serialize};
@@ -17,7 +17,6 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use super::{MirrorMetrics, PurgeSettings};
-use crate::telemetry::Chain;
 
 /// Header with the time of the message.
 const TIMESTAMP_HEADER: &str = "ochre-timestamp";

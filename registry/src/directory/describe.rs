@@ -4,12 +4,11 @@ use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use futures::{FutureExt, StreamExt, stream};
 use ochre_cdn_sync::{FeedError, FeedEvent, Watch};
-use ochre_model::{Change, ComponentId, ComponentName, PackageJson};
+use ochre_model::{Chain, Change, ComponentId, ComponentName, PackageJson};
 use ochre_store::{ComponentStore, ReadError};
 use serde_json::Value;
 
 use super::{Description, Directory};
-use crate::telemetry::Chain;
 
 /// Files read at once.
 const CONCURRENCY: usize = 8;

@@ -3,12 +3,12 @@
 //! Source: `packages/oc/src/registry/routes/publish.ts`, `src/resources/index.ts`.
 
 use bytes::Bytes;
-use ochre_model::ComponentId;
+use ochre_model::{Chain, ComponentId};
 use ochre_package::PackageError;
 use ochre_store::{CommitError, ReadError};
 use serde_json::{Value, json};
 
-use crate::{json_object::JsonObject, telemetry::Chain};
+use crate::json_object::JsonObject;
 
 /// A failure as the publisher sees it.
 #[derive(Debug)]

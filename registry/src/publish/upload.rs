@@ -4,6 +4,7 @@ use std::{fs::File, io, time::Duration};
 
 use actix_multipart::{Field, Multipart, MultipartError};
 use futures::StreamExt;
+use ochre_model::Chain;
 use tokio::{
     fs,
     io::{AsyncSeekExt, AsyncWriteExt},
@@ -11,7 +12,7 @@ use tokio::{
 };
 
 use super::PublishFailure;
-use crate::{error::ApiError, metrics::Metrics, telemetry::Chain};
+use crate::{error::ApiError, metrics::Metrics};
 
 /// Content types of an archive, as the `oc` CLI and its users send them.
 const TYPES: [&str; 2] = ["application/gzip", "application/octet-stream"];

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use ochre_engine::driver::{Cookie, EngineError, Failure, ProviderError};
+use ochre_model::Chain;
 use ochre_store::ReadError;
 use serde_json::{Map, Value, json};
 
@@ -15,7 +16,6 @@ use crate::{
     fallback::FallbackError,
     json_object::JsonObject,
     release::{MissingFile, ViewError},
-    telemetry::Chain,
 };
 
 /// A failure as callers see it.
