@@ -10,7 +10,11 @@ use super::{
     batch::{Applied, Batch},
     blocking, facts,
 };
-use crate::{catalog::Components, compare_swap::Swapped, retry::Backoff};
+use crate::{
+    catalog::Components,
+    compare_swap::{Revision, Swapped},
+    retry::Backoff,
+};
 
 /// Writes that may be lost to others in a row.
 const CONFLICTS_MAX: usize = 64;
@@ -29,8 +33,8 @@ const REST_MAX: Duration = Duration::from_millis(250);
 pub(super) struct Turn {
     /// When the next write may begin.
     rested: Instant,
-    /// The index as last read or written, valid until a swap says otherwise.
-    current: Option<Arc<IndexState>>,
+    /// Revision of the index as last read or written, valid until a swap says otherwise.
+    believed: Option<Revision>,
     reader: Arc<IndexReader>,
     clock: Arc<dyn Clock>,
     runtime: Handle,
@@ -79,7 +83,7 @@ impl Turn {
     pub(super) fn new(reader: Arc<IndexReader>, clock: Arc<dyn Clock>, runtime: Handle) -> Self {
         Self {
             rested: Instant::now(),
-            current: None,
+            believed: None,
             reader,
             clock,
             runtime,
@@ -93,7 +97,7 @@ impl Turn {
 
     /// Reads the index again before the next write.
     pub(super) fn forget(&mut self) {
-        self.current = None;
+        self.believed = None;
     }
 
     /// The index as the next write would find it.
@@ -131,7 +135,7 @@ impl Turn {
                 Ok(Some(state)) => return Ok(state),
                 Ok(None) => conflicts += 1,
                 Err(error @ IndexError::Unavailable(_)) => {
-                    self.current = None;
+                    self.believed = None;
                     errors += 1;
                     if errors >= ERRORS_MAX {
                         return Err(error);
@@ -150,16 +154,16 @@ impl Turn {
     async fn current(&mut self, also: &Also<'_>) -> Result<Current, IndexError> {
         let last = self.reader.latest();
         // A poll may have found another index since: what it lacks would not be written again.
-        if let Some(state) = &self.current
-            && state.revision == last.revision
-        {
-            let state = Arc::clone(state);
-            return Ok(Current { state, lost: false });
+        if self.believed.is_some() && self.believed == last.revision {
+            return Ok(Current {
+                state: last,
+                lost: false,
+            });
         }
         let lost = last.generation > 0 || also.known.is_some();
         let revision = match self.reader.read(None).await? {
             IndexReading::Found(state) => {
-                self.current = Some(Arc::clone(&state));
+                self.believed.clone_from(&state.revision);
                 return Ok(Current { state, lost: false });
             }
             IndexReading::Damaged(revision, _) if lost => Some(revision),
@@ -228,7 +232,7 @@ impl Turn {
         next: Next,
     ) -> Result<Option<Arc<IndexState>>, IndexError> {
         let Next { mut state, way } = next;
-        self.current = None;
+        self.believed = None;
         if way != Way::Plainly
             && let Some(log) = &mut state.log
         {
@@ -249,7 +253,7 @@ impl Turn {
                 next.revision = revision;
                 let next = Arc::new(next);
                 if next.revision.is_some() {
-                    self.current = Some(Arc::clone(&next));
+                    self.believed.clone_from(&next.revision);
                     self.reader.note(&next);
                 }
                 if way != Way::Plainly {
