@@ -223,13 +223,20 @@ impl Subject {
 
     /// Deletes every object of Ochre's own that begins so, as somebody's hand would.
     pub async fn delete_own(&self, beginning: &str) {
-        let beginning = format!("{}.ochre/{beginning}", self.settings.components_dir);
-        for key in self.list().await {
-            if key.starts_with(&beginning) {
-                let path = Path::parse(key).expect("a key");
-                self.objects().delete(&path).await.expect("the object goes");
-            }
+        for key in self.list_own(beginning).await {
+            let path = self.own_path(&key);
+            self.objects().delete(&path).await.expect("the object goes");
         }
+    }
+
+    /// Keys of all objects below Ochre's own prefix that begin so, in order.
+    pub async fn list_own(&self, beginning: &str) -> Vec<String> {
+        let own = format!("{}.ochre/", self.settings.components_dir);
+        let keys = self.list().await.into_iter().filter_map(|key| {
+            let key = key.strip_prefix(&own)?;
+            key.starts_with(beginning).then(|| key.to_owned())
+        });
+        keys.collect()
     }
 
     /// Keys of all objects, whatever lies under them, in order.

@@ -202,9 +202,5 @@ async fn stored_format(store: &ComponentStore) -> u64 {
 
 /// Keys of all snapshots, as [`Subject::put_own`] takes them.
 async fn snapshots(subject: &Subject) -> Vec<String> {
-    let keys = subject.list().await.into_iter();
-    let snapshots = keys.filter(|key| key.contains(".ochre/index-snapshots/"));
-    snapshots
-        .filter_map(|key| key.split_once(".ochre/").map(|(_, rest)| rest.to_owned()))
-        .collect()
+    subject.list_own("index-snapshots/").await
 }
