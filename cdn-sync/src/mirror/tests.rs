@@ -1,7 +1,7 @@
 use ochre_model::ReleaseState;
 use ochre_store::{
     Catalog, ChannelAction, Expected, IndexEdit, PublishRelease, StoreChange,
-    contract::{Subject, assert_whole, catalog, id, publish, sample},
+    contract::{Subject, assert_whole, catalog, id, publish, reached, sample},
     faulty::{Fault, FaultyStore},
 };
 
@@ -430,7 +430,7 @@ async fn a_daemon_copies_what_is_published_later_and_what_failed_before() {
     let (running, ended) = (Arc::clone(&daemon), stop.clone());
     let task = tokio::spawn(async move { running.run(&ended).await });
 
-    until(|| {
+    until(async || {
         daemon
             .reasons()
             .iter()
@@ -438,18 +438,18 @@ async fn a_daemon_copies_what_is_published_later_and_what_failed_before() {
     })
     .await;
     faulty.set_fault(Fault::None);
-    until(|| daemon.reasons().is_empty()).await;
+    until(async || daemon.reasons().is_empty()).await;
     publish(&source.store(), &id("b", "1.0.0"), "b")
         .await
         .unwrap();
     watch.refresh().await.unwrap();
     let replica = target.store();
-    eventually(async || {
+    until(async || {
         let found = replica.find_version(&id("b", "1.0.0")).await;
         found.unwrap().is_some()
     })
     .await;
-    until(|| {
+    until(async || {
         daemon
             .metrics_text()
             .contains("cdn_sync_lag_generations{target=\"target\"} 0")
@@ -461,18 +461,6 @@ async fn a_daemon_copies_what_is_published_later_and_what_failed_before() {
 }
 
 /// Waits for a state while the clock of the test runs by itself.
-async fn until(state: impl Fn() -> bool) {
-    eventually(async || state()).await;
-}
-
-/// The same, for a state that has to be asked for.
-async fn eventually(state: impl AsyncFn() -> bool) {
-    let waiting = async {
-        let mut often = tokio::time::interval(Duration::from_millis(100));
-        while !state().await {
-            often.tick().await;
-        }
-    };
-    let bound = Duration::from_hours(1);
-    tokio::time::timeout(bound, waiting).await.unwrap();
+async fn until(state: impl AsyncFn() -> bool) {
+    assert!(reached(Duration::from_hours(1), state).await);
 }

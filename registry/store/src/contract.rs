@@ -25,6 +25,7 @@ use std::{
         Arc,
         atomic::{AtomicUsize, Ordering},
     },
+    time::Duration,
 };
 
 use bytes::Bytes;
@@ -263,6 +264,18 @@ impl Subject {
     fn path(&self, key: &str) -> Path {
         Path::parse(format!("{}/{key}", self.settings.components_dir)).expect("a key")
     }
+}
+
+/// Waits until a state is reached, also one that has to be asked for; false when that takes longer
+/// than `bound`.
+pub async fn reached(bound: Duration, state: impl AsyncFn() -> bool) -> bool {
+    let waiting = async {
+        let mut often = tokio::time::interval(Duration::from_millis(10));
+        while !state().await {
+            often.tick().await;
+        }
+    };
+    tokio::time::timeout(bound, waiting).await.is_ok()
 }
 
 /// Names a release.

@@ -5,7 +5,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use serde_json::json;
 
-use super::{Subject, catalog, id, publish};
+use super::{Subject, catalog, id, publish, reached};
 use crate::{
     CatalogRevision, CatalogSnapshot, ComponentStore, ReconcileScope, VersionSummary, faulty::Fault,
 };
@@ -43,13 +43,8 @@ pub async fn a_long_log_is_folded_and_followed(subject: &Subject) {
             .contains(&id("a", "1.1.0"))
     );
     // The snapshot in use, and the one before it for who still reads it.
-    let few = async {
-        let mut often = tokio::time::interval(Duration::from_millis(20));
-        while snapshots(subject).await.len() > 2 {
-            often.tick().await;
-        }
-    };
-    tokio::time::timeout(SOON, few).await.expect("old ones go");
+    let few = async || snapshots(subject).await.len() <= 2;
+    assert!(reached(SOON, few).await, "old ones go");
     assert!(writer.committer().drain(SOON).await);
     let listed = subject.get_json("components.json").await;
     assert_eq!(
