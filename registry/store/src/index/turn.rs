@@ -101,8 +101,8 @@ impl Turn {
     }
 
     /// The index as the next write would find it.
-    pub(super) async fn state(&mut self) -> Result<Arc<IndexState>, IndexError> {
-        let current = self.current(&Also::default()).await?;
+    pub(super) async fn state(&mut self, also: &Also<'_>) -> Result<Arc<IndexState>, IndexError> {
+        let current = self.current(also).await?;
         Ok(current.state)
     }
 

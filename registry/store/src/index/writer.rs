@@ -6,7 +6,7 @@ use ochre_model::{Clock, ComponentId};
 use tokio::{runtime::Handle, sync::oneshot};
 
 use super::{
-    IndexChange, IndexError, IndexReader, IndexReading,
+    IndexChange, IndexError, IndexReader,
     batch::{Batch, Waiter, WriteError, Written},
     edit::IndexEdit,
     turn::{Also, Turn},
@@ -145,7 +145,7 @@ impl IndexWriter {
     /// Gives the index a log, which older releases do not understand; false when it has one.
     pub(crate) async fn upgrade(&self) -> Result<bool, IndexError> {
         let mut turn = self.turn.lock().await;
-        let is_whole = turn.state().await?.log.is_none();
+        let is_whole = turn.state(&Also::default()).await?.log.is_none();
         if is_whole {
             let upgrade = Also {
                 upgrade: true,
@@ -162,15 +162,12 @@ impl IndexWriter {
         let mut turn = self.turn.lock().await;
         turn.forget();
         self.exports.forget(false).await;
-        let is_whole = match self.reader.read(None).await? {
-            IndexReading::Found(state) => self.reader.has_snapshot(&state).await?,
-            _ => true,
-        };
-        let also = Also {
+        let mut also = Also {
             known: Some(known),
-            anew: !is_whole,
             ..Also::default()
         };
+        let state = turn.state(&also).await?;
+        also.anew = !self.reader.has_snapshot(&state).await?;
         self.write(&mut turn, &mut Batch::default(), &also).await?;
         Ok(())
     }
