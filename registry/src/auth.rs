@@ -3,10 +3,7 @@
 use actix_http::{Response, body::BoxBody};
 use actix_web::{
     HttpResponse, ResponseError,
-    http::{
-        StatusCode,
-        header::{CONTENT_TYPE, WWW_AUTHENTICATE},
-    },
+    http::{StatusCode, header::WWW_AUTHENTICATE},
 };
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use ochre_store::Secret;
@@ -114,7 +111,7 @@ fn basic_credentials(header: &[u8]) -> Option<Vec<u8>> {
 // === impl Unauthorized ===
 
 impl Unauthorized {
-    /// OC's answer to a client that waits for leave to send its body.
+    /// OC's answer, as a client that waits for leave to send its body gets it.
     pub(crate) fn head() -> Response<BoxBody> {
         Response::build(StatusCode::UNAUTHORIZED)
             .insert_header((WWW_AUTHENTICATE, CHALLENGE))
@@ -130,11 +127,7 @@ impl ResponseError for Unauthorized {
 
     /// OC's answer to whoever may not publish.
     fn error_response(&self) -> HttpResponse {
-        let mut response = HttpResponse::Unauthorized()
-            .insert_header((WWW_AUTHENTICATE, CHALLENGE))
-            .body(UNAUTHORIZED);
-        response.headers_mut().remove(CONTENT_TYPE);
-        response
+        Self::head().into()
     }
 }
 
