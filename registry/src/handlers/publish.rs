@@ -2,8 +2,8 @@
 
 use actix_multipart::Multipart;
 use actix_web::{
-    HttpRequest, HttpResponse, ResponseError as _,
-    http::header::{AUTHORIZATION, CONTENT_TYPE, HeaderValue, USER_AGENT},
+    HttpRequest, HttpResponse,
+    http::header::{CONTENT_TYPE, USER_AGENT},
     web,
 };
 use bytes::Bytes;
@@ -12,7 +12,7 @@ use serde_json::json;
 
 use crate::{
     answer,
-    auth::Authenticator,
+    auth::Principal,
     body::{self, BodyLimits},
     discovery::Discovery,
     error::{ApiError, SOON},
@@ -34,17 +34,12 @@ const VALID: &[u8] = b"{\"valid\":true,\"message\":\"Package validation successf
 pub(crate) async fn put(
     request: HttpRequest,
     payload: web::Payload,
-    path: Result<ComponentPath, ApiError>,
-    (authenticator, publisher): (web::Data<Authenticator>, web::Data<Publisher>),
+    // In this order: what the path says matters only to who may publish.
+    (principal, path): (Principal, ComponentPath),
+    publisher: web::Data<Publisher>,
     (limits, metrics): (web::Data<BodyLimits>, web::Data<Metrics>),
 ) -> Result<HttpResponse, ApiError> {
     let header = |name| request.headers().get(name);
-    let credentials = header(AUTHORIZATION).map(HeaderValue::as_bytes);
-    let principal = match authenticator.authenticate(credentials) {
-        Ok(principal) => principal,
-        Err(unauthorized) => return Ok(unauthorized.error_response()),
-    };
-    let path = path?;
     let upload_max = publisher.upload_max();
     let announced = header(actix_web::http::header::CONTENT_LENGTH)
         .and_then(|value| value.to_str().ok()?.parse::<u64>().ok());
