@@ -172,7 +172,7 @@ impl Ground<'_> {
             own: Arc::clone(own),
             paths: PublicPaths::new(public_url, components_dir, &base_url),
             // It is in no bucket: the node itself has its files.
-            own_paths: PublicPaths::new(None, components_dir, &base_url),
+            own_paths: PublicPaths::served_below(&base_url),
             environment: settings.render.env.clone(),
             plugins: Arc::clone(&self.plugins),
             concurrency: settings.render.component_concurrency,

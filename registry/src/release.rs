@@ -378,7 +378,7 @@ mod tests {
             (false, BaseUrls::new(&HttpSettings::default())),
         );
         let own = OcClient::new("0.50.44".parse().unwrap(), browser).unwrap();
-        let paths = || PublicPaths::new(None, "components", "http://host/");
+        let paths = || PublicPaths::served_below("http://host/");
         Releases::new(ReleasesConfig {
             store,
             packs,
