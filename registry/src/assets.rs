@@ -118,13 +118,21 @@ impl Asset {
     /// The same file compressed, where that makes it smaller.
     pub(crate) async fn encoded(self, encoding: Encoding) -> Self {
         match encoding.compress(self.body.clone(), Effort::Kept).await {
-            Some(body) if body.len() < self.body.len() => Self {
-                etag: tag(Digest::of(&body)),
-                content_type: self.content_type,
-                encoding: Some(encoding.as_str()),
-                body,
-            },
-            _ => self,
+            Some(body) => self.or_smaller(body, encoding).await,
+            None => self,
+        }
+    }
+
+    /// The same file as `body`, its bytes in `encoding`, where that is smaller.
+    async fn or_smaller(self, body: Bytes, encoding: Encoding) -> Self {
+        if body.len() >= self.body.len() {
+            return self;
+        }
+        Self {
+            etag: tag(Digest::computed(&body).await),
+            content_type: self.content_type,
+            encoding: Some(encoding.as_str()),
+            body,
         }
     }
 
@@ -302,15 +310,7 @@ impl Assets {
             self.keep_variant(key.clone(), body.clone());
             body
         };
-        if body.len() >= identity.body.len() {
-            return Some(identity.clone());
-        }
-        Some(Asset {
-            etag: tag(Digest::computed(&body).await),
-            content_type: identity.content_type,
-            encoding: Some(encoding.as_str()),
-            body,
-        })
+        Some(identity.clone().or_smaller(body, *encoding).await)
     }
 
     /// Writes a variant beside the request, unless many are being written already: whoever needs it
