@@ -109,15 +109,17 @@ async fn text(
 ) -> Option<Arc<RawValue>> {
     let manifest = releases.manifest(&wanted.id).await.ok()?;
     let href = format!("{base_url}{}", wanted.id.name);
-    let mut described = described(&manifest, meta, href);
-    if let Some(all) = described.get_mut("allVersions") {
-        *all = all_versions(&wanted.component);
-    }
+    let described = described(&manifest, &wanted.component, meta, href);
     let text = ochre_model::json::to_text(&Value::Object(described));
     RawValue::from_string(text).ok().map(Arc::from)
 }
 
-fn described(manifest: &PackageJson, meta: &str, href: String) -> Map<String, Value> {
+fn described(
+    manifest: &PackageJson,
+    component: &ComponentVersions,
+    meta: &str,
+    href: String,
+) -> Map<String, Value> {
     let raw = manifest.raw();
     let mut described = Map::new();
     match meta {
@@ -134,13 +136,16 @@ fn described(manifest: &PackageJson, meta: &str, href: String) -> Map<String, Va
             described.extend(date.map(|date| ("publishDate".into(), json!(date))));
         }
         list => {
-            for key in list.split(',').filter(|key| !WITHHELD.contains(key)) {
-                // `allVersions` is no member of the file; its value is filled in by the caller.
+            for key in list.split(',') {
+                if WITHHELD.contains(&key) || described.contains_key(key) {
+                    continue;
+                }
                 let value = match key {
-                    "allVersions" => Some(&Value::Null),
-                    key => raw.get(key),
+                    // No member of the file.
+                    "allVersions" => Some(all_versions(component)),
+                    key => raw.get(key).cloned(),
                 };
-                described.extend(value.map(|value| (key.to_owned(), value.clone())));
+                described.extend(value.map(|value| (key.to_owned(), value)));
             }
             described.insert("href".into(), Value::String(href));
         }
