@@ -5,6 +5,7 @@ mod lists;
 
 use std::{cmp::Reverse, sync::Arc};
 
+use bytes::Bytes;
 use ochre_cdn_sync::Watch;
 use ochre_engine::node::Dependency;
 use ochre_model::{ComponentName, ReleaseState, Version};
@@ -159,7 +160,7 @@ impl Discovery {
     async fn kept(
         &self,
         asked: Asked,
-        text: impl FnOnce(&CatalogSnapshot) -> String + Send + 'static,
+        text: impl FnOnce(&CatalogSnapshot) -> Bytes + Send + 'static,
     ) -> Result<ListText, RenderFailure> {
         let catalog = self.renderer.published();
         if let Some(text) = self.lists.get(&catalog, &asked) {
@@ -277,20 +278,21 @@ fn newest<'a>(
 }
 
 /// The list in OC's shape.
-fn list_text(base_url: &str, oc_version: &str, components: &[impl Serialize]) -> String {
-    let list = List {
+fn list_text(base_url: &str, oc_version: &str, components: &[impl Serialize]) -> Bytes {
+    json_bytes(&List {
         href: base_url,
         oc_version,
         kind: "oc-registry",
         components,
-    };
-    let text = ochre_model::json::to_vec(&list).ok();
-    let text = text.and_then(|text| String::from_utf8(text).ok());
-    // Texts, and JSON that was written before, are always written.
-    text.unwrap_or_default()
+    })
 }
 
-fn history(renderer: &Renderer, catalog: &CatalogSnapshot) -> String {
+/// Texts, and JSON that was written before, as JSON: they are always written.
+fn json_bytes(value: &impl Serialize) -> Bytes {
+    ochre_model::json::to_vec(value).unwrap_or_default().into()
+}
+
+fn history(renderer: &Renderer, catalog: &CatalogSnapshot) -> Bytes {
     let served = |name: &ComponentName| renderer.serves(name.as_str());
     let components = catalog.iter().filter(|(name, _)| served(name));
     let mut releases: Vec<_> = components
@@ -313,7 +315,7 @@ fn history(renderer: &Renderer, catalog: &CatalogSnapshot) -> String {
         entry.insert("publishDate".into(), date);
         Value::Object(entry)
     });
-    ochre_model::json::to_text(&json!({ "componentsHistory": releases.collect::<Vec<_>>() }))
+    json_bytes(&json!({ "componentsHistory": releases.collect::<Vec<_>>() }))
 }
 
 /// What a client may choose from: yanked versions are left out.

@@ -64,8 +64,7 @@ impl Asked {
 // === impl ListText ===
 
 impl ListText {
-    pub(super) fn new(text: String) -> Self {
-        let body = Bytes::from(text);
+    pub(super) fn new(body: Bytes) -> Self {
         let tag = etag::strong(&body).into();
         Self { body, tag }
     }
@@ -86,13 +85,13 @@ impl Lists {
     pub(super) fn make(
         &self,
         (catalog, asked): (&Arc<CatalogSnapshot>, Asked),
-        text: impl FnOnce() -> String,
+        body: impl FnOnce() -> Bytes,
     ) -> ListText {
         let _one_at_a_time = self.making.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(text) = self.get(catalog, &asked) {
             return text;
         }
-        let text = ListText::new(text());
+        let text = ListText::new(body());
         let mut kept = self.kept();
         kept.retain(|kept| {
             let is_other = !(asked.is_described() && kept.asked.is_described());
@@ -133,17 +132,17 @@ mod tests {
         let lists = Lists::default();
         let catalog = Arc::<CatalogSnapshot>::default();
         for _ in 0..2 {
-            lists.make((&catalog, asked("a")), || "[]".to_owned());
+            lists.make((&catalog, asked("a")), || Bytes::from("[]"));
         }
         assert!(lists.get(&catalog, &asked("a")).is_some());
         assert!(lists.get(&catalog, &asked("b")).is_none());
         for number in 0..20 {
-            lists.make((&catalog, asked(&number.to_string())), || "[]".to_owned());
+            lists.make((&catalog, asked(&number.to_string())), || Bytes::from("[]"));
         }
         assert_eq!(lists.kept().len(), KEPT);
         let next = Arc::<CatalogSnapshot>::default();
         assert!(lists.get(&next, &asked("19")).is_none());
-        lists.make((&next, asked("19")), || "{}".to_owned());
+        lists.make((&next, asked("19")), || Bytes::from("{}"));
         assert_eq!(lists.kept().len(), 1);
     }
 
@@ -156,9 +155,9 @@ mod tests {
             state: None,
             meta: meta.to_owned(),
         };
-        lists.make((&catalog, asked("a")), || "[]".to_owned());
+        lists.make((&catalog, asked("a")), || Bytes::from("[]"));
         for meta in ["true", "author"] {
-            lists.make((&catalog, described(meta)), || "[]".to_owned());
+            lists.make((&catalog, described(meta)), || Bytes::from("[]"));
         }
         assert!(lists.get(&catalog, &asked("a")).is_some());
         assert!(lists.get(&catalog, &described("true")).is_none());
