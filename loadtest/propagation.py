@@ -9,29 +9,17 @@ node. Runs without and with Redis, on a folder and, with --moto, on an S3 server
     loadtest/propagation.py --registry target/release/ochre-registry --moto tests/.tools/python/bin/python
 """
 
-import argparse, atexit, http.client, json, pathlib, random, shutil, socket, statistics
+import argparse, http.client, json, pathlib, random, shutil, statistics
 import subprocess, sys, tempfile, threading, time
 
 import scale
 
 
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
-def started(command, **options):
-    process = subprocess.Popen(command, **options)
-    atexit.register(process.kill)
-    return process
-
-
 def redis():
     """Settings of a Redis that was started for this measurement."""
-    port = free_port()
+    port = scale.free_port()
     command = ["redis-server", "--bind", "127.0.0.1", "--port", str(port), "--save", ""]
-    process = started(command, stdout=subprocess.DEVNULL)
+    process = scale.started(command, stdout=subprocess.DEVNULL)
     return process, {"OCHRE__REDIS__URL": f"redis://127.0.0.1:{port}"}
 
 

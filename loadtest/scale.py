@@ -25,6 +25,19 @@ POLL = 1.0
 IDLE = {"OCHRE__DISCOVERY__UI": "false", "OCHRE__STORAGE__NODE_REGISTRIES": "false"}
 
 
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def started(command, **options):
+    """A process that ends with this one."""
+    process = subprocess.Popen(command, **options)
+    atexit.register(process.kill)
+    return process
+
+
 def versions_of(component, count):
     """Dates and sizes differ, as they do in a registry that has grown."""
     for number in range(count):
@@ -66,8 +79,7 @@ class Bucket:
     def __init__(self, python):
         script = pathlib.Path(__file__).parent.parent / "tests" / "harness" / "moto_s3.py"
         pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
-        self.process = subprocess.Popen([python, script], stderr=subprocess.DEVNULL, **pipes)
-        atexit.register(self.process.kill)
+        self.process = started([python, script], stderr=subprocess.DEVNULL, **pipes)
         self.port = int(self.process.stdout.readline())
         self.connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=120)
         self.ask("PUT", "")
@@ -125,9 +137,7 @@ class Node:
     """One registry, and what the system says of it."""
 
     def __init__(self, binary, store, log, settings=()):
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.port = probe.getsockname()[1]
+        self.port = free_port()
         environment = {
             "PATH": os.environ["PATH"],
             "OCHRE__SYNC__POLL_INTERVAL": f"{int(POLL * 1000)}ms",
@@ -137,8 +147,7 @@ class Node:
         } | store.settings() | dict(settings)
         self.started = time.monotonic()
         command = [binary, "--listen", f"127.0.0.1:{self.port}"]
-        self.process = subprocess.Popen(command, env=environment, stdout=log, stderr=log)
-        atexit.register(self.process.kill)
+        self.process = started(command, env=environment, stdout=log, stderr=log)
         self.connection = None
         self.start = self.wait(lambda: self.get("/~ready")[0] == 200, 600) - self.started
 
