@@ -1,6 +1,9 @@
 //! Public URLs of this registry: one for most requests, and others for some hosts.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{
+    collections::{HashMap, HashSet},
+    sync::Arc,
+};
 
 use actix_web::{HttpRequest, http::header::HOST, web};
 
@@ -29,14 +32,15 @@ impl BaseUrls {
         }
     }
 
-    /// The URLs of single hosts.
-    pub fn of_hosts(&self) -> impl Iterator<Item = &Arc<str>> {
-        self.by_host.values()
-    }
-
     /// The URL that most requests are answered with.
     pub fn main(&self) -> &Arc<str> {
         &self.default
+    }
+
+    /// The other URLs, each once.
+    pub fn others(&self) -> HashSet<&Arc<str>> {
+        let urls = self.by_host.values();
+        urls.filter(|url| **url != self.default).collect()
     }
 
     /// The URL for a `Host` header: only hosts of the settings have one of their own.
@@ -92,5 +96,25 @@ mod tests {
         ] {
             assert_eq!(&*urls.of_host(host), expected, "{host}");
         }
+    }
+
+    #[test]
+    fn a_url_of_several_hosts_is_one() {
+        let mut settings = HttpSettings {
+            base_url: Some("https://default.example/".into()),
+            ..HttpSettings::default()
+        };
+        let shared = "https://shared.example/";
+        for (host, url) in [
+            ("a", shared),
+            ("b", shared),
+            ("c", "https://default.example/"),
+        ] {
+            settings.base_urls.insert(host.into(), url.into());
+        }
+
+        let urls = BaseUrls::new(&settings);
+
+        assert_eq!(urls.others(), HashSet::from([&Arc::from(shared)]));
     }
 }

@@ -94,7 +94,8 @@ impl Scripts {
             let templates = templates(settings, &types, serves_externals);
             Pair::new(&constants(settings, &templates))
         };
-        let others = base_urls.of_hosts().filter(|_| serves_externals);
+        let others = base_urls.others().into_iter();
+        let others = others.filter(|_| serves_externals);
         Self {
             main: at(base_urls.main()),
             by_base_url: others.map(|url| (Arc::clone(url), at(url))).collect(),
