@@ -141,8 +141,8 @@ pub(crate) fn assemble(ground: Ground<'_>) -> Result<Parts, AssemblyError> {
 
 /// The template packs in `store`.
 pub(crate) fn packs(settings: &Settings, store: &ComponentStore) -> Packs {
-    let url = settings.http.public_url();
-    Packs::new(store.clone(), settings.templates.clone(), &url)
+    let base_urls = BaseUrls::new(&settings.http);
+    Packs::new(store.clone(), settings.templates.clone(), base_urls)
 }
 
 // === impl Ground ===

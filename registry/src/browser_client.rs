@@ -131,12 +131,13 @@ mod tests {
             .write_pack("oc-template-react/pack.json", &Bytes::from_static(b"{}"))
             .await
             .unwrap();
-        let packs = Packs::new(store, TemplateSettings::default(), "http://host/");
+        let base_urls = BaseUrls::new(&HttpSettings::default());
+        let packs = Packs::new(store, TemplateSettings::default(), base_urls.clone());
         let packs = Arc::new(packs);
         let client = BrowserClient::new(
             ClientSettings::default(),
             Arc::clone(&packs),
-            (false, BaseUrls::new(&HttpSettings::default())),
+            (false, base_urls),
         );
         let text = || {
             let asset = client.file(ClientFile::Code, Encoding::Identity, "");

@@ -224,11 +224,12 @@ mod tests {
             ..StoreSettings::default()
         };
         let store = ComponentStore::open(&memory, Arc::new(SystemClock), None).unwrap();
-        let packs = Packs::new(store, TemplateSettings::default(), "http://host/");
+        let base_urls = BaseUrls::new(&HttpSettings::default());
+        let packs = Packs::new(store, TemplateSettings::default(), base_urls.clone());
         let browser = BrowserClient::new(
             ClientSettings::default(),
             Arc::new(packs),
-            (false, BaseUrls::new(&HttpSettings::default())),
+            (false, base_urls),
         );
         let own = OcClient::new("0.50.44".parse().unwrap(), browser).unwrap();
         let id = own.id().clone();

@@ -196,12 +196,12 @@ mod tests {
             ..StoreSettings::default()
         };
         let store = ComponentStore::open(&memory, Arc::new(SystemClock), None).unwrap();
+        let base_urls = BaseUrls::new(&HttpSettings::default());
         let packs = Arc::new(Packs::new(
             store,
             TemplateSettings::default(),
-            "http://host/",
+            base_urls.clone(),
         ));
-        let base_urls = BaseUrls::new(&HttpSettings::default());
         let browser = BrowserClient::new(ClientSettings::default(), packs, (false, base_urls));
         OcClient::new("0.50.44".parse().unwrap(), browser).unwrap()
     }

@@ -17,6 +17,8 @@ use ochre_store::ComponentStore;
 use serde::{Deserialize, Serialize};
 use tokio::sync::Notify;
 
+use crate::base_url::BaseUrls;
+
 pub use known::KnownTypes;
 pub use npm::{NpmError, NpmRegistry};
 pub use storage::PackStorage;
@@ -50,7 +52,7 @@ pub struct TemplateSettings {
 pub struct Packs {
     storage: PackStorage,
     settings: TemplateSettings,
-    base_url: Arc<str>,
+    base_urls: BaseUrls,
     loaded: Mutex<BTreeMap<String, Arc<TemplatePack>>>,
     known: ArcSwap<KnownTypes>,
     changed: Notify,
@@ -134,16 +136,16 @@ pub enum PackError {
 impl Packs {
     /// Knows the built-in packs; others are looked for when they are needed.
     ///
-    /// `base_url`: of this registry, with a slash at the end.
-    pub fn new(store: ComponentStore, settings: TemplateSettings, base_url: &str) -> Self {
+    /// `base_urls`: of this registry.
+    pub fn new(store: ComponentStore, settings: TemplateSettings, base_urls: BaseUrls) -> Self {
         let es6 = template::es6();
         let unlocked = |spec: &PackSpec| (spec.template_type, tokio::sync::Mutex::new(None));
         Self {
-            known: ArcSwap::from_pointee(KnownTypes::new(&settings, &[], base_url)),
+            known: ArcSwap::from_pointee(KnownTypes::new(&settings, &[], &base_urls)),
             loaded: Mutex::new(BTreeMap::from([(es6.template_type.to_string(), es6)])),
             storage: PackStorage::new(store),
             settings,
-            base_url: base_url.into(),
+            base_urls,
             changed: Notify::new(),
             listed: tokio::sync::Mutex::new(None),
             failed: PACKS.iter().map(unlocked).collect(),
@@ -180,7 +182,7 @@ impl Packs {
     /// [`PackError::Store`]: what was known stays.
     pub async fn refresh(&self) -> Result<(), PackError> {
         let installed = self.storage.types().await?;
-        let known = KnownTypes::new(&self.settings, &installed, &self.base_url);
+        let known = KnownTypes::new(&self.settings, &installed, &self.base_urls);
         if **self.known.load() != known {
             self.known.store(Arc::new(known));
             self.changed.notify_one();
@@ -381,6 +383,7 @@ mod tests {
     use ochre_store::{Backend, StoreSettings};
 
     use super::*;
+    use crate::settings::HttpSettings;
 
     fn packs() -> Packs {
         let memory = StoreSettings {
@@ -392,7 +395,7 @@ mod tests {
             auto_install: false,
             ..TemplateSettings::default()
         };
-        Packs::new(store, settings, "http://host/")
+        Packs::new(store, settings, BaseUrls::new(&HttpSettings::default()))
     }
 
     #[tokio::test]

@@ -370,12 +370,17 @@ mod tests {
             ..StoreSettings::default()
         };
         let store = ComponentStore::open(&memory, Arc::new(SystemClock), None).unwrap();
-        let packs = Packs::new(store.clone(), TemplateSettings::default(), "http://host/");
+        let base_urls = BaseUrls::new(&HttpSettings::default());
+        let packs = Packs::new(
+            store.clone(),
+            TemplateSettings::default(),
+            base_urls.clone(),
+        );
         let packs = Arc::new(packs);
         let browser = BrowserClient::new(
             ClientSettings::default(),
             Arc::clone(&packs),
-            (false, BaseUrls::new(&HttpSettings::default())),
+            (false, base_urls),
         );
         let own = OcClient::new("0.50.44".parse().unwrap(), browser).unwrap();
         let paths = || PublicPaths::served_below("http://host/");

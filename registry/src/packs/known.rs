@@ -1,6 +1,6 @@
 //! The template types that a registry serves, and what it tells of them.
 
-use std::sync::Arc;
+use std::{collections::HashMap, sync::Arc};
 
 use bytes::Bytes;
 use ochre_engine::template::{
@@ -9,6 +9,7 @@ use ochre_engine::template::{
 use serde_json::{Map, Value, json};
 
 use super::TemplateSettings;
+use crate::base_url::BaseUrls;
 
 /// Where scripts of packs lie below the registry's URL.
 const SERVED: &str = "~externals/";
@@ -17,19 +18,23 @@ const SERVED: &str = "~externals/";
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct KnownTypes {
     specs: Vec<&'static PackSpec>,
+    /// For callers that know the registry by its main URL.
     infos: Bytes,
-    client: Value,
+    /// For those who know it by another, where it serves what browsers load.
+    infos_elsewhere: HashMap<Arc<str>, Bytes>,
     /// URLs in views, and what is served instead, below the registry's URL.
     moved: Vec<(&'static str, String)>,
-    /// The registry's URL that what is served begins with.
-    base_url: Arc<str>,
 }
 
 // === impl KnownTypes ===
 
 impl KnownTypes {
     /// `installed`: the types that have a pack in the store.
-    pub(super) fn new(settings: &TemplateSettings, installed: &[String], base_url: &str) -> Self {
+    pub(super) fn new(
+        settings: &TemplateSettings,
+        installed: &[String],
+        base_urls: &BaseUrls,
+    ) -> Self {
         let mut specs: Vec<&'static PackSpec> = Vec::new();
         let configured = settings.types.iter().map(String::as_str);
         let installed = PACKS
@@ -44,28 +49,15 @@ impl KnownTypes {
             let is_new = specs.iter().all(|spec| spec.template_type != name);
             specs.extend(template::spec(name).filter(|_| is_new));
         }
-        let own_path = |external: &ExternalSpec| {
-            let file = external.file;
-            let package = file.package;
-            format!("{SERVED}{}@{}/{}", package.name, package.version, file.path)
-        };
-        let own_url = |external: &ExternalSpec| format!("{base_url}{}", own_path(external));
         let is_served = settings.serve_externals;
-        let externals = |spec: &PackSpec| -> Vec<External> {
-            let own = spec.externals.iter().map(|file| file.at(own_url(file)));
-            if is_served {
-                own.collect()
-            } else {
-                spec.externals()
-            }
-        };
+        let others = base_urls.others().into_iter().filter(|_| is_served);
+        let others = others.map(|url| (Arc::clone(url), infos(&specs, Some(url))));
         let moved = specs.iter().flat_map(|spec| spec.externals);
         let moved = moved.map(|external| (external.url, own_path(external)));
         Self {
-            infos: infos(&specs, externals),
-            client: client(&specs, externals),
+            infos: infos(&specs, is_served.then_some(&**base_urls.main())),
+            infos_elsewhere: others.collect(),
             moved: moved.filter(|_| is_served).collect(),
-            base_url: base_url.into(),
             specs,
         }
     }
@@ -73,7 +65,8 @@ impl KnownTypes {
     /// The types of the settings alone.
     #[cfg(test)]
     pub(crate) fn of_settings(settings: &TemplateSettings) -> Self {
-        Self::new(settings, &[], "http://host/")
+        let http = crate::settings::HttpSettings::default();
+        Self::new(settings, &[], &BaseUrls::new(&http))
     }
 
     /// Whether components of this type are served at all.
@@ -86,30 +79,27 @@ impl KnownTypes {
     }
 
     /// `context.templates` as JSON text: type, version and externals of every type served here, for
-    /// callers that know the registry as `base_url`.
+    /// callers that know the registry as `base_url`, one of its URLs.
     pub fn infos(&self, base_url: &str) -> Bytes {
-        if self.moved.is_empty() || *self.base_url == *base_url {
-            return self.infos.clone();
-        }
-        let text = String::from_utf8_lossy(&self.infos);
-        Bytes::from(self.below(&text, base_url))
+        let elsewhere = self.infos_elsewhere.get(base_url);
+        elsewhere.unwrap_or(&self.infos).clone()
     }
 
     /// What the browser client needs to know: `{type: {externals: [{global, url}]}}`; for pages that
     /// know the registry as `base_url`.
     pub fn client(&self, base_url: &str) -> Value {
-        if self.moved.is_empty() || *self.base_url == *base_url {
-            return self.client.clone();
+        let served_below = (!self.moved.is_empty()).then_some(base_url);
+        let mut types = Map::new();
+        types.insert(ES6.to_owned(), json!({ "externals": [] }));
+        for spec in &self.specs {
+            let externals: Vec<_> = externals(spec, served_below)
+                .iter()
+                .map(|external| json!({ "global": external.global, "url": external.url }))
+                .collect();
+            let told = json!({ "externals": externals });
+            types.insert(spec.template_type.to_owned(), told);
         }
-        let text = self.below(&self.client.to_string(), base_url);
-        serde_json::from_str(&text).unwrap_or_else(|_| self.client.clone())
-    }
-
-    /// JSON text with the URLs of what is served here below another URL of the registry.
-    fn below(&self, json: &str, base_url: &str) -> String {
-        let text = |url: &str| json!(format!("{url}{SERVED}")).to_string();
-        let (own, other) = (text(&self.base_url), text(base_url));
-        json.replace(own.trim_end_matches('"'), other.trim_end_matches('"'))
+        Value::Object(types)
     }
 
     /// The served files that browsers load: package, version and path of each.
@@ -138,44 +128,55 @@ impl KnownTypes {
     }
 }
 
-fn infos(specs: &[&'static PackSpec], externals: impl Fn(&PackSpec) -> Vec<External>) -> Bytes {
+/// Where a script lies below the registry's URL.
+fn own_path(external: &ExternalSpec) -> String {
+    let file = external.file;
+    let package = file.package;
+    format!("{SERVED}{}@{}/{}", package.name, package.version, file.path)
+}
+
+/// The scripts of a type: those that the registry serves below its URL, else where OC's package
+/// says they are.
+fn externals(spec: &PackSpec, served_below: Option<&str>) -> Vec<External> {
+    let Some(base_url) = served_below else {
+        return spec.externals();
+    };
+    let own = |external: &ExternalSpec| external.at(format!("{base_url}{}", own_path(external)));
+    spec.externals.iter().map(own).collect()
+}
+
+/// `context.templates` as JSON text.
+fn infos(specs: &[&'static PackSpec], served_below: Option<&str>) -> Bytes {
     let es6 = template::es6();
     let es6 = json!({ "type": es6.template_type, "version": es6.version, "externals": [] });
     let others = specs.iter().map(|spec| {
         json!({
             "type": spec.template_type,
             "version": spec.template_version,
-            "externals": externals(spec),
+            "externals": externals(spec, served_below),
         })
     });
     let infos: Vec<_> = std::iter::once(es6).chain(others).collect();
     serde_json::to_vec(&infos).unwrap_or_default().into()
 }
 
-fn client(specs: &[&'static PackSpec], externals: impl Fn(&PackSpec) -> Vec<External>) -> Value {
-    let mut types = Map::new();
-    types.insert(ES6.to_owned(), json!({ "externals": [] }));
-    for spec in specs {
-        let externals = externals(spec);
-        let externals: Vec<_> = externals
-            .iter()
-            .map(|external| json!({ "global": external.global, "url": external.url }))
-            .collect();
-        let told = json!({ "externals": externals });
-        types.insert(spec.template_type.to_owned(), told);
-    }
-    Value::Object(types)
-}
-
 #[cfg(test)]
 mod tests {
-    use super::{KnownTypes, TemplateSettings};
+    use super::*;
+    use crate::settings::HttpSettings;
 
     const REACT: &str = "oc-template-react";
 
+    const OTHER: &str = "https://other/oc/";
+
     fn known(settings: &TemplateSettings, installed: &[&str]) -> KnownTypes {
         let installed: Vec<_> = installed.iter().map(|name| (*name).to_owned()).collect();
-        KnownTypes::new(settings, &installed, "http://host/")
+        let mut http = HttpSettings {
+            base_url: Some("http://host/".into()),
+            ..HttpSettings::default()
+        };
+        http.base_urls.insert("other".into(), OTHER.into());
+        KnownTypes::new(settings, &installed, &BaseUrls::new(&http))
     }
 
     #[test]
@@ -185,8 +186,7 @@ mod tests {
             ..TemplateSettings::default()
         };
         let known = known(&settings, &["oc-template-typescript-react", REACT]);
-        let infos: Vec<serde_json::Value> =
-            serde_json::from_slice(&known.infos("http://host/")).unwrap();
+        let infos: Vec<Value> = serde_json::from_slice(&known.infos("http://host/")).unwrap();
         let types: Vec<_> = infos.iter().map(|info| &info["type"]).collect();
         assert_eq!(
             types,
@@ -224,13 +224,14 @@ mod tests {
             known.with_own_urls(html.to_owned(), "http://host/"),
             format!("load('{own}')")
         );
-        let other = "https://other/oc/";
-        let there = own.replace("http://host/", other);
-        assert_eq!(known.client(other)[REACT]["externals"][0]["url"], there);
-        let infos: serde_json::Value = serde_json::from_slice(&known.infos(other)).unwrap();
-        assert_eq!(infos[3]["externals"][0]["url"], there);
+        let there = own.replace("http://host/", OTHER);
+        assert_eq!(known.client(OTHER)[REACT]["externals"][0]["url"], there);
+        for (base_url, url) in [(OTHER, &*there), ("http://host/", own)] {
+            let infos: Value = serde_json::from_slice(&known.infos(base_url)).unwrap();
+            assert_eq!(infos[3]["externals"][0]["url"], url);
+        }
         assert_eq!(
-            known.with_own_urls(html.to_owned(), other),
+            known.with_own_urls(html.to_owned(), OTHER),
             format!("load('{there}')")
         );
         let file = "react@18.3.1/umd/react.production.min.js";
