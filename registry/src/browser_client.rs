@@ -80,6 +80,13 @@ impl BrowserClient {
         }
     }
 
+    /// The client with the default settings.
+    #[cfg(test)]
+    pub(crate) fn plain(packs: Arc<Packs>) -> Self {
+        let base_urls = BaseUrls::new(&crate::settings::HttpSettings::default());
+        Self::new(ClientSettings::default(), packs, (false, base_urls))
+    }
+
     /// A file in an encoding, or as it is when that makes it no smaller; for pages that know this
     /// registry as `base_url`.
     pub fn file(&self, file: ClientFile, encoding: Encoding, base_url: &str) -> Asset {
@@ -112,33 +119,18 @@ impl BrowserClient {
 
 #[cfg(test)]
 mod tests {
-    use ochre_model::SystemClock;
-    use ochre_store::{Backend, ComponentStore, StoreSettings};
-
     use bytes::Bytes;
 
     use super::*;
-    use crate::{packs::TemplateSettings, settings::HttpSettings};
 
     #[tokio::test]
     async fn scripts_are_made_again_only_when_they_are_renewed() {
-        let memory = StoreSettings {
-            backend: Backend::Memory,
-            ..StoreSettings::default()
-        };
-        let store = ComponentStore::open(&memory, Arc::new(SystemClock), None).unwrap();
+        let (store, packs) = Packs::in_memory();
         store
             .write_pack("oc-template-react/pack.json", &Bytes::from_static(b"{}"))
             .await
             .unwrap();
-        let base_urls = BaseUrls::new(&HttpSettings::default());
-        let packs = Packs::new(store, TemplateSettings::default(), base_urls.clone());
-        let packs = Arc::new(packs);
-        let client = BrowserClient::new(
-            ClientSettings::default(),
-            Arc::clone(&packs),
-            (false, base_urls),
-        );
+        let client = BrowserClient::plain(Arc::clone(&packs));
         let text = || {
             let asset = client.file(ClientFile::Code, Encoding::Identity, "");
             String::from_utf8(asset.body.to_vec()).unwrap()

@@ -206,32 +206,13 @@ impl Directory {
 
 #[cfg(test)]
 mod tests {
-    use ochre_model::SystemClock;
-    use ochre_store::{Backend, ComponentStore, StoreSettings};
-
     use super::*;
-    use crate::{
-        base_url::BaseUrls,
-        browser_client::BrowserClient,
-        packs::{Packs, TemplateSettings},
-        settings::{ClientSettings, HttpSettings},
-    };
+    use crate::packs::Packs;
 
     #[tokio::test]
     async fn a_listing_is_made_again_only_when_something_was_described() {
-        let memory = StoreSettings {
-            backend: Backend::Memory,
-            ..StoreSettings::default()
-        };
-        let store = ComponentStore::open(&memory, Arc::new(SystemClock), None).unwrap();
-        let base_urls = BaseUrls::new(&HttpSettings::default());
-        let packs = Packs::new(store, TemplateSettings::default(), base_urls.clone());
-        let browser = BrowserClient::new(
-            ClientSettings::default(),
-            Arc::new(packs),
-            (false, base_urls),
-        );
-        let own = OcClient::new("0.50.44".parse().unwrap(), browser).unwrap();
+        let (_store, packs) = Packs::in_memory();
+        let own = OcClient::plain(packs);
         let id = own.id().clone();
         let catalog = Arc::new(Catalog::default());
         let directory = Directory::new(catalog, Arc::new(own), (true, Served::default()));

@@ -81,6 +81,12 @@ impl OcClient {
         })
     }
 
+    /// The component with the default settings.
+    #[cfg(test)]
+    pub(crate) fn plain(packs: Arc<crate::packs::Packs>) -> Self {
+        Self::new("0.50.44".parse().unwrap(), BrowserClient::plain(packs)).unwrap()
+    }
+
     /// Name and version.
     pub fn id(&self) -> &ComponentId {
         &self.id
@@ -180,30 +186,12 @@ fn manifest(version: &Version) -> Result<PackageJson, ManifestError> {
 
 #[cfg(test)]
 mod tests {
-    use ochre_model::SystemClock;
-    use ochre_store::{Backend, ComponentStore, StoreSettings};
-
     use super::*;
-    use crate::{
-        base_url::BaseUrls,
-        packs::{Packs, TemplateSettings},
-        settings::{ClientSettings, HttpSettings},
-    };
+    use crate::packs::Packs;
 
     fn own() -> OcClient {
-        let memory = StoreSettings {
-            backend: Backend::Memory,
-            ..StoreSettings::default()
-        };
-        let store = ComponentStore::open(&memory, Arc::new(SystemClock), None).unwrap();
-        let base_urls = BaseUrls::new(&HttpSettings::default());
-        let packs = Arc::new(Packs::new(
-            store,
-            TemplateSettings::default(),
-            base_urls.clone(),
-        ));
-        let browser = BrowserClient::new(ClientSettings::default(), packs, (false, base_urls));
-        OcClient::new("0.50.44".parse().unwrap(), browser).unwrap()
+        let (_store, packs) = Packs::in_memory();
+        OcClient::plain(packs)
     }
 
     #[tokio::test]

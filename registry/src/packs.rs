@@ -152,6 +152,24 @@ impl Packs {
         }
     }
 
+    /// Packs in a new store in memory; nothing is fetched.
+    #[cfg(test)]
+    pub(crate) fn in_memory() -> (ComponentStore, Arc<Self>) {
+        let memory = ochre_store::StoreSettings {
+            backend: ochre_store::Backend::Memory,
+            ..ochre_store::StoreSettings::default()
+        };
+        let clock = Arc::new(ochre_model::SystemClock);
+        let store = ComponentStore::open(&memory, clock, None).unwrap();
+        let settings = TemplateSettings {
+            auto_install: false,
+            ..TemplateSettings::default()
+        };
+        let base_urls = BaseUrls::new(&crate::settings::HttpSettings::default());
+        let packs = Self::new(store.clone(), settings, base_urls);
+        (store, Arc::new(packs))
+    }
+
     /// The types that are served.
     pub fn known(&self) -> Guard<Arc<KnownTypes>> {
         self.known.load()
@@ -379,30 +397,14 @@ impl Default for TemplateSettings {
 mod tests {
     use bytes::Bytes;
     use ochre_engine::template::HANDLEBARS;
-    use ochre_model::SystemClock;
-    use ochre_store::{Backend, StoreSettings};
 
     use super::*;
-    use crate::settings::HttpSettings;
-
-    fn packs() -> Packs {
-        let memory = StoreSettings {
-            backend: Backend::Memory,
-            ..StoreSettings::default()
-        };
-        let store = ComponentStore::open(&memory, Arc::new(SystemClock), None).unwrap();
-        let settings = TemplateSettings {
-            auto_install: false,
-            ..TemplateSettings::default()
-        };
-        Packs::new(store, settings, BaseUrls::new(&HttpSettings::default()))
-    }
 
     #[tokio::test]
     async fn files_of_other_versions_are_as_good_as_none() {
         let spec = spec(HANDLEBARS).unwrap();
         let contents = vec![Bytes::from_static(b"x"); spec.files.len()];
-        let packs = packs();
+        let (_store, packs) = Packs::in_memory();
         let error = packs.load(spec).await.unwrap_err();
         assert!(matches!(error, PackError::NotInstalled(_)), "{error}");
 
@@ -418,7 +420,7 @@ mod tests {
 
     #[tokio::test]
     async fn nobody_waits_for_the_list_that_another_caller_asks_for() {
-        let packs = packs();
+        let (_store, packs) = Packs::in_memory();
         let listing = packs.listed.lock().await;
         let looked = tokio::time::timeout(Duration::from_secs(5), packs.look_for(HANDLEBARS));
         assert!(looked.await.unwrap());

@@ -353,36 +353,11 @@ pub(crate) fn mapped_type(raw_type: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use ochre_model::SystemClock;
-    use ochre_store::{Backend, StoreSettings};
-
     use super::*;
-    use crate::{
-        base_url::BaseUrls,
-        browser_client::BrowserClient,
-        packs::TemplateSettings,
-        settings::{ClientSettings, HttpSettings},
-    };
 
     fn releases() -> Releases {
-        let memory = StoreSettings {
-            backend: Backend::Memory,
-            ..StoreSettings::default()
-        };
-        let store = ComponentStore::open(&memory, Arc::new(SystemClock), None).unwrap();
-        let base_urls = BaseUrls::new(&HttpSettings::default());
-        let packs = Packs::new(
-            store.clone(),
-            TemplateSettings::default(),
-            base_urls.clone(),
-        );
-        let packs = Arc::new(packs);
-        let browser = BrowserClient::new(
-            ClientSettings::default(),
-            Arc::clone(&packs),
-            (false, base_urls),
-        );
-        let own = OcClient::new("0.50.44".parse().unwrap(), browser).unwrap();
+        let (store, packs) = Packs::in_memory();
+        let own = OcClient::plain(Arc::clone(&packs));
         let paths = || PublicPaths::served_below("http://host/");
         Releases::new(ReleasesConfig {
             store,
