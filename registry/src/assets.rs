@@ -265,10 +265,9 @@ impl Assets {
     async fn load(&self, key: AssetKey) -> Result<Asset, AssetError> {
         let AssetKey { id, path, .. } = &key;
         let read = async {
-            let body = self.store.read_file(id, path).await?;
+            let (body, digest) = self.store.read_file(id, path).await?;
             // Only what the store gave says that it gives again: not what was in memory.
             self.outage.succeeded();
-            let digest = Digest::computed(&body).await;
             Ok(Asset::with_digest(path, body, digest))
         };
         let read = self.cache.try_get_with_by_ref(&key, read).await;

@@ -35,8 +35,8 @@ use ochre_model::{ComponentId, PackageJson, SystemClock};
 use serde_json::{Value, json};
 
 use crate::{
-    Backend, CatalogSnapshot, CommitError, Committed, ComponentStore, Medium, PublishRelease,
-    StoreChange, StoreSettings,
+    Backend, CatalogSnapshot, CommitError, Committed, ComponentStore, Digest, Medium,
+    PublishRelease, StoreChange, StoreSettings,
     faulty::{Fault, FaultyStore},
     open_objects,
 };
@@ -326,7 +326,13 @@ pub async fn assert_whole(store: &ComponentStore, id: &ComponentId, seed: &str) 
             "template.js" => release.template.clone(),
             "server.js" => release.server.clone(),
             ".env" => release.env.clone(),
-            path => store.read_file(id, path).await.ok(),
+            path => {
+                let read = store.read_file(id, path).await.ok();
+                read.map(|(bytes, digest)| {
+                    assert_eq!(digest, Digest::of(&bytes), "{id}/{path}");
+                    bytes
+                })
+            }
         };
         assert_eq!(found, Some(bytes), "{id}/{path}");
     }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use futures::future::OptionFuture;
+use futures::{TryFutureExt as _, future::OptionFuture};
 use ochre_model::{ComponentId, PackageJson};
 use tracing::instrument;
 
@@ -97,7 +97,8 @@ impl ComponentStore {
         let manifest = parse_package(id, release.package.as_bytes())?;
         let file = |path: &'static str| {
             let found = release.file(path);
-            OptionFuture::from(found.map(|file| self.inner.verified(id, file)))
+            let read = found.map(|file| self.inner.verified(id, file));
+            OptionFuture::from(read.map(|read| read.map_ok(|(bytes, _)| bytes)))
         };
         let (template, server, env) =
             tokio::join!(file("template.js"), file("server.js"), file(".env"));
@@ -109,14 +110,18 @@ impl ComponentStore {
         })
     }
 
-    /// Reads one public file of a release.
+    /// Reads one public file of a release: its bytes and their digest.
     ///
     /// # Errors
     ///
     /// [`ReadError::NotFound`] for a file that the release does not have, and for `server.js`,
     /// `.env` and anything else that is never served; else as [`ComponentStore::read_release`].
     #[instrument(skip_all, fields(component.name = %id.name, component.version = %id.version))]
-    pub async fn read_file(&self, id: &ComponentId, path: &str) -> Result<Bytes, ReadError> {
+    pub async fn read_file(
+        &self,
+        id: &ComponentId,
+        path: &str,
+    ) -> Result<(Bytes, Digest), ReadError> {
         let missing = || ReadError::NotFound(format!("{id}/{path}"));
         if is_private(path) {
             return Err(missing());
@@ -130,7 +135,11 @@ impl ComponentStore {
         self.file_of(&release, id, path).await
     }
 
-    async fn read_local_file(&self, id: &ComponentId, path: &str) -> Result<Bytes, ReadError> {
+    async fn read_local_file(
+        &self,
+        id: &ComponentId,
+        path: &str,
+    ) -> Result<(Bytes, Digest), ReadError> {
         let release = self.inner.release(id).await?;
         self.file_of(&release, id, path).await
     }
@@ -140,10 +149,12 @@ impl ComponentStore {
         release: &Release,
         id: &ComponentId,
         path: &str,
-    ) -> Result<Bytes, ReadError> {
+    ) -> Result<(Bytes, Digest), ReadError> {
         let missing = || ReadError::NotFound(format!("{id}/{path}"));
         if path == PACKAGE_JSON {
-            return Ok(release.package.clone().into());
+            let package = Bytes::from(release.package.clone());
+            let digest = Digest::computed(&package).await;
+            return Ok((package, digest));
         }
         let file = release.file(path).ok_or_else(missing)?;
         self.inner.verified(id, file).await
@@ -260,11 +271,17 @@ impl Inner {
         }
     }
 
-    /// One file, as it was published: from its place, else from the backup.
-    async fn verified(&self, id: &ComponentId, file: FileDigest) -> Result<Bytes, ReadError> {
+    /// One file, as it was published, and its digest: from its place, else from the backup.
+    async fn verified(
+        &self,
+        id: &ComponentId,
+        file: FileDigest,
+    ) -> Result<(Bytes, Digest), ReadError> {
         let path = self.path(StoreKey::File(id, &file.path))?;
         match self.objects.fetch(&path, file.size).await {
-            Ok(Some(bytes)) if Digest::computed(&bytes).await == file.sha256 => return Ok(bytes),
+            Ok(Some(bytes)) if Digest::computed(&bytes).await == file.sha256 => {
+                return Ok((bytes, file.sha256));
+            }
             Ok(_) | Err(FetchError::TooLarge { .. }) => {}
             Err(error) => return Err(error.into()),
         }
@@ -280,6 +297,8 @@ impl Inner {
         };
         let stored = archive.files.iter().find(|(path, _)| *path == file.path);
         let bytes = stored.map(|(_, bytes)| bytes.clone()).ok_or_else(lost)?;
+        // The object's own digest, which its bytes were just checked against.
+        let checked = archive.release.file(&file.path).ok_or_else(lost)?;
         let labels = StoreKey::File(id, &file.path).labels();
         match self.objects.overwrite(&path, &bytes, labels).await {
             Ok(()) => tracing::info!(store.path = %path, "repaired a file from its release object"),
@@ -287,7 +306,7 @@ impl Inner {
                 tracing::warn!(store.path = %path, error = %error, "could not repair a file");
             }
         }
-        Ok(bytes)
+        Ok((bytes, checked.sha256))
     }
 }
 

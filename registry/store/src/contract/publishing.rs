@@ -6,7 +6,7 @@ use bytes::Bytes;
 use tokio::task::JoinSet;
 
 use super::{Subject, assert_whole, catalog, id, manifest, publish, sample, sample_files};
-use crate::{CommitError, ReadError, StoreChange};
+use crate::{CommitError, Digest, ReadError, StoreChange};
 
 /// The self-test passes, and leaves nothing behind.
 pub async fn the_store_keeps_its_promises(subject: &Subject) {
@@ -43,6 +43,8 @@ pub async fn a_published_release_is_read_by_another_process(subject: &Subject) {
     );
     let package = subject.get("hello/1.0.0/package.json").await;
     assert_eq!(package, Some(Bytes::from(manifest(&id).to_bytes())));
+    let (package, digest) = store.read_file(&id, "package.json").await.expect("read");
+    assert_eq!(digest, Digest::of(&package));
 }
 
 /// A version is published once; who tries again learns whether it was the same.
@@ -195,7 +197,9 @@ pub async fn odd_paths_and_versions_are_kept(subject: &Subject) {
         let stored = subject.get(&format!("odd/{}/{path}", id.version)).await;
         assert_eq!(stored.as_ref(), Some(&bytes), "{path}");
         let read = store.read_file(&id, &path).await.ok();
-        assert_eq!(read, (!crate::is_private(&path)).then_some(bytes), "{path}");
+        let digest = Digest::of(&bytes);
+        let published = (!crate::is_private(&path)).then_some((bytes, digest));
+        assert_eq!(read, published, "{path}");
     }
 }
 
