@@ -195,6 +195,7 @@ impl Releases {
     pub async fn manifest(&self, id: &ComponentId) -> Result<PackageJson, Arc<ReadError>> {
         let shared = &self.0;
         let is_own = id == shared.own.id();
+        // Not by asking for it: what a list passes by would count as wanted, and outlive what is.
         if is_own || shared.cache.contains_key(id) {
             return Ok(self.get(id).await?.manifest.clone());
         }
