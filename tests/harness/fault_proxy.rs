@@ -2,27 +2,21 @@
 
 use std::{
     net::SocketAddr,
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
+    sync::atomic::{AtomicBool, Ordering},
     time::Duration,
 };
 
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
-    net::{
-        TcpListener, TcpStream,
-        tcp::{OwnedReadHalf, OwnedWriteHalf},
-    },
+    net::{TcpListener, TcpStream},
     sync::watch,
     task::JoinHandle,
 };
 
-use crate::{TestStore, free_port};
-
-/// Bytes read at once.
-const CHUNK: usize = 64 * 1024;
+use crate::{
+    TestStore, free_port,
+    relay::{CHUNK, relay},
+};
 
 /// What a [`FaultProxy`] does with what passes through it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -147,7 +141,7 @@ async fn serve(
 }
 
 /// One connection of a caller, until one side ends it or a fault does.
-async fn connection(caller: TcpStream, server: String, mut fault: watch::Receiver<Fault>) {
+async fn connection(caller: TcpStream, server: String, fault: watch::Receiver<Fault>) {
     // What is dropped is reset; what ends well is shut down before.
     let _ = caller.set_zero_linger();
     let now = fault.borrow().clone();
@@ -160,57 +154,51 @@ async fn connection(caller: TcpStream, server: String, mut fault: watch::Receive
             };
             let mut broken = fault.clone();
             tokio::select! {
-                () = forward(caller, &server, &mut fault) => {}
+                () = forward(caller, &server, &fault) => {}
                 _ = broken.wait_for(breaks) => {}
             }
         }
     }
 }
 
-async fn forward(caller: TcpStream, server: &str, fault: &mut watch::Receiver<Fault>) {
+async fn forward(caller: TcpStream, server: &str, fault: &watch::Receiver<Fault>) {
     let Ok(server) = TcpStream::connect(server).await else {
         return;
     };
-    let asked = Arc::new(AtomicBool::new(false));
     let (from_caller, to_caller) = caller.into_split();
     let (from_server, to_server) = server.into_split();
-    let there = pump((from_caller, to_server), fault.clone(), (&asked, true));
-    let back = pump((from_server, to_caller), fault.clone(), (&asked, false));
-    tokio::join!(there, back);
+    // Set by requests, and taken by the beginning of their answers.
+    let asked = AtomicBool::new(false);
+    let requests = relay((from_caller, to_server), |part| {
+        asked.store(true, Ordering::Relaxed);
+        passes(part.len(), fault.clone(), || false)
+    });
+    let answers = relay((from_server, to_caller), |part| {
+        let begins = || asked.swap(false, Ordering::Relaxed);
+        passes(part.len(), fault.clone(), begins)
+    });
+    tokio::join!(requests, answers);
 }
 
-/// Copies one direction; `asked` is set by requests and taken by the beginning of their answers.
-async fn pump(
-    (mut from, mut to): (OwnedReadHalf, OwnedWriteHalf),
+/// Holds a part up as the fault says; false when the proxy has ended.
+async fn passes(
+    length: usize,
     mut fault: watch::Receiver<Fault>,
-    (asked, is_request): (&AtomicBool, bool),
-) {
-    let mut bytes = vec![0; CHUNK];
-    while let Ok(length @ 1..) = from.read(&mut bytes).await {
-        if is_request {
-            asked.store(true, Ordering::Relaxed);
+    answer_begins: impl FnOnce() -> bool,
+) -> bool {
+    let now = fault.borrow_and_update().clone();
+    let held = match now {
+        Fault::Latency(time) if answer_begins() => time,
+        Fault::Bandwidth(rate) => {
+            let bytes = u32::try_from(length).unwrap_or(u32::MAX);
+            Duration::from_secs_f64(f64::from(bytes) / f64::from(rate))
         }
-        let now = fault.borrow_and_update().clone();
-        let held = match now {
-            Fault::Latency(time) if !is_request && asked.swap(false, Ordering::Relaxed) => time,
-            Fault::Bandwidth(rate) => {
-                let bytes = u32::try_from(length).unwrap_or(u32::MAX);
-                Duration::from_secs_f64(f64::from(bytes) / f64::from(rate))
-            }
-            _ => Duration::ZERO,
-        };
-        // An end of the fault ends the wait.
-        let _ = tokio::time::timeout(held, fault.changed()).await;
-        if fault
-            .wait_for(|fault| *fault != Fault::Blackhole)
-            .await
-            .is_err()
-            || to.write_all(&bytes[..length]).await.is_err()
-        {
-            break;
-        }
-    }
-    let _ = to.shutdown().await;
+        _ => Duration::ZERO,
+    };
+    // An end of the fault ends the wait.
+    let _ = tokio::time::timeout(held, fault.changed()).await;
+    let heals = fault.wait_for(|fault| *fault != Fault::Blackhole);
+    heals.await.is_ok()
 }
 
 /// Reads one request and answers it.

@@ -29,6 +29,7 @@ mod process;
 mod raw;
 mod redis;
 mod registry;
+mod relay;
 mod s3;
 mod step_proxy;
 mod tools;

@@ -10,22 +10,12 @@ use std::{
 };
 
 use tokio::{
-    io::{AsyncReadExt as _, AsyncWriteExt as _},
-    net::{
-        TcpListener, TcpStream,
-        tcp::{OwnedReadHalf, OwnedWriteHalf},
-    },
+    net::{TcpListener, TcpStream},
     sync::watch,
     task::JoinHandle,
 };
 
-use crate::{TestStore, eventually};
-
-/// Bytes read at once.
-const CHUNK: usize = 64 * 1024;
-
-/// No write has this number.
-const NEVER: usize = usize::MAX;
+use crate::{TestStore, eventually, relay::relay};
 
 /// Where a [`StepProxy`] stops.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,16 +36,13 @@ pub struct StepProxy {
 #[derive(Debug)]
 struct State {
     writes: AtomicUsize,
-    /// The number of the write to stop at, and whether behind it.
-    step: AtomicUsize,
-    behind: AtomicBool,
     stop: watch::Sender<Stop>,
 }
 
-/// What became of the write to stop at.
+/// What becomes of the write to stop at; everything goes on where there is none.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Stop {
-    Ahead,
+    Ahead(Step),
     Waits,
     GoesOn,
     IsForgotten,
@@ -71,9 +58,7 @@ impl StepProxy {
         let port = listener.local_addr().expect("it listens").port();
         let state = Arc::new(State {
             writes: AtomicUsize::new(0),
-            step: AtomicUsize::new(NEVER),
-            behind: AtomicBool::new(false),
-            stop: watch::Sender::new(Stop::Ahead),
+            stop: watch::Sender::new(Stop::GoesOn),
         });
         let server = store.server().to_owned();
         let serving = tokio::spawn(serve(listener, server, Arc::clone(&state)));
@@ -82,14 +67,8 @@ impl StepProxy {
 
     /// Counts writes from now on, and stops at one of them.
     pub fn stop_at(&self, step: Step) {
-        let (number, behind) = match step {
-            Step::Before(number) => (number, false),
-            Step::Behind(number) => (number, true),
-        };
-        self.state.stop.send_replace(Stop::Ahead);
         self.state.writes.store(0, Ordering::SeqCst);
-        self.state.behind.store(behind, Ordering::SeqCst);
-        self.state.step.store(number, Ordering::SeqCst);
+        self.state.stop.send_replace(Stop::Ahead(step));
     }
 
     /// Whether the write was reached, once it is or `unless` says that it will not be.
@@ -105,17 +84,12 @@ impl StepProxy {
 
     /// Lets the write go on, and all others.
     pub fn go_on(&self) {
-        self.end(Stop::GoesOn);
+        self.state.stop.send_replace(Stop::GoesOn);
     }
 
     /// Loses the write, or its answer, and lets all others go on.
     pub fn forget(&self) {
-        self.end(Stop::IsForgotten);
-    }
-
-    fn end(&self, how: Stop) {
-        self.state.step.store(NEVER, Ordering::SeqCst);
-        self.state.stop.send_replace(how);
+        self.state.stop.send_replace(Stop::IsForgotten);
     }
 }
 
@@ -129,10 +103,8 @@ impl Drop for StepProxy {
 
 impl State {
     /// Waits if the stop is here; false when what waited is forgotten.
-    async fn pass(&self, write: usize, behind: bool) -> bool {
-        let here = self.step.load(Ordering::SeqCst) == write
-            && self.behind.load(Ordering::SeqCst) == behind;
-        if !here {
+    async fn passes(&self, step: Step) -> bool {
+        if *self.stop.borrow() != Stop::Ahead(step) {
             return true;
         }
         self.stop.send_replace(Stop::Waits);
@@ -147,64 +119,33 @@ async fn serve(listener: TcpListener, server: String, state: Arc<State>) {
         let (server, state) = (server.clone(), Arc::clone(&state));
         tokio::spawn(async move {
             if let Ok(server) = TcpStream::connect(server).await {
-                // What is dropped is reset, as by a process that dies.
-                let (from_caller, to_caller) = caller.into_split();
-                let (from_server, to_server) = server.into_split();
-                // The write that is under way, 0 when it is none.
-                let write = AtomicUsize::new(0);
-                let asks = AtomicBool::new(true);
-                tokio::join!(
-                    requests((from_caller, to_server), &state, (&write, &asks)),
-                    answers((from_server, to_caller), &state, (&write, &asks))
-                );
+                connection(caller, server, &state).await;
             }
         });
     }
 }
 
-/// Copies requests; each begins where an answer has been.
-async fn requests(
-    (mut from, mut to): (OwnedReadHalf, OwnedWriteHalf),
-    state: &State,
-    (write, asks): (&AtomicUsize, &AtomicBool),
-) {
-    let mut bytes = vec![0; CHUNK];
-    while let Ok(length @ 1..) = from.read(&mut bytes).await {
-        let part = &bytes[..length];
-        if asks.swap(false, Ordering::SeqCst) {
-            let reads = part.starts_with(b"GET ") || part.starts_with(b"HEAD ");
-            let number = if reads {
-                0
-            } else {
-                state.writes.fetch_add(1, Ordering::SeqCst) + 1
-            };
+async fn connection(caller: TcpStream, server: TcpStream, state: &State) {
+    let (from_caller, to_caller) = caller.into_split();
+    let (from_server, to_server) = server.into_split();
+    // The write that is under way, 0 when it is none.
+    let write = AtomicUsize::new(0);
+    // Each request begins where an answer has been.
+    let asks = AtomicBool::new(true);
+    let requests = relay((from_caller, to_server), |part| {
+        let reads = part.starts_with(b"GET ") || part.starts_with(b"HEAD ");
+        let mut number = 0;
+        if asks.swap(false, Ordering::SeqCst) && !reads {
+            number = state.writes.fetch_add(1, Ordering::SeqCst) + 1;
             write.store(number, Ordering::SeqCst);
-            if !state.pass(number, false).await {
-                return;
-            }
         }
-        if to.write_all(part).await.is_err() {
-            break;
-        }
-    }
-    let _ = to.shutdown().await;
-}
-
-async fn answers(
-    (mut from, mut to): (OwnedReadHalf, OwnedWriteHalf),
-    state: &State,
-    (write, asks): (&AtomicUsize, &AtomicBool),
-) {
-    let mut bytes = vec![0; CHUNK];
-    while let Ok(length @ 1..) = from.read(&mut bytes).await {
+        state.passes(Step::Before(number))
+    });
+    let answers = relay((from_server, to_caller), |_| async {
         let number = write.swap(0, Ordering::SeqCst);
-        if number > 0 && !state.pass(number, true).await {
-            return;
-        }
-        asks.store(true, Ordering::SeqCst);
-        if to.write_all(&bytes[..length]).await.is_err() {
-            break;
-        }
-    }
-    let _ = to.shutdown().await;
+        let passes = state.passes(Step::Behind(number)).await;
+        asks.store(passes, Ordering::SeqCst);
+        passes
+    });
+    tokio::join!(requests, answers);
 }
