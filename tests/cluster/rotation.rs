@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use ochre_tests::{
-    Answer, S3Server, Surroundings, TestPackage, TestRegistry, TestStore, eventually, free_port,
-    http_client,
+    Answer, Bucket, S3Server, Surroundings, TestPackage, TestRegistry, TestStore, eventually,
+    free_port, http_client,
 };
 use tempfile::TempDir;
 
@@ -67,10 +67,7 @@ async fn a_node_goes_on_with_new_keys_when_the_old_ones_are_withdrawn() {
     }
     node.get("/before/1.0.0").await.expect_status(200);
     let first = "AWS4-HMAC-SHA256 Credential=key-1/20260101/us-east-1/s3/aws4_request";
-    let TestStore::S3 { endpoint, bucket } = &store else {
-        panic!("the store is a bucket");
-    };
-    let request = http_client().get(format!("{endpoint}/{bucket}?list-type=2"));
+    let request = http_client().get(format!("{}?list-type=2", Bucket::of(&store).url()));
     let refused = Answer::of(request.header("authorization", first)).await;
     assert!(
         refused.text().contains("ExpiredToken"),
