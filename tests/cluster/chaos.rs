@@ -34,7 +34,7 @@ const SETTINGS: &str = "[storage]\nrequest_timeout = \"1s\"\nretry_timeout = \"2
 const NEW_SETTINGS: [&str; 1] = ["answer_timeout = \"8s\"\n"];
 
 /// An environment whose clock is an hour ahead for all that a process asks of it but durations.
-fn hour_ahead() -> [(&'static str, String); 3] {
+fn hour_ahead() -> Vec<(&'static str, String)> {
     let places = std::fs::read_dir("/usr/lib").expect("a folder");
     let libraries = places.filter_map(|place| {
         let library = place.ok()?.path().join("faketime/libfaketimeMT.so.1");
@@ -43,7 +43,7 @@ fn hour_ahead() -> [(&'static str, String); 3] {
     let library = libraries
         .last()
         .expect("faketime is installed by tests/setup.sh");
-    [
+    vec![
         ("LD_PRELOAD", library),
         ("FAKETIME", "+1h".to_owned()),
         ("DONT_FAKE_MONOTONIC", "1".to_owned()),

@@ -21,17 +21,14 @@ fn without_keys(store: &TestStore) -> TestStore {
 async fn node(server: &S3Server, store: &TestStore, token: &TempDir) -> TestRegistry {
     let file = token.path().join("token");
     std::fs::write(&file, "pod").expect("the token can be written");
-    let environment = [
-        ("AWS_CONTAINER_CREDENTIALS_FULL_URI", server.keys_url()),
-        (
-            "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE",
-            file.display().to_string(),
-        ),
-    ];
     let surroundings = Surroundings {
-        environment: environment
-            .map(|(name, value)| (name.to_owned(), value))
-            .to_vec(),
+        environment: vec![
+            ("AWS_CONTAINER_CREDENTIALS_FULL_URI", server.keys_url()),
+            (
+                "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE",
+                file.display().to_string(),
+            ),
+        ],
         ..Surroundings::default()
     };
     let mut node = TestRegistry::spawn_in(free_port(), store, "", &surroundings);

@@ -145,7 +145,7 @@ impl TestStore {
 #[derive(Clone, Debug, Default)]
 pub struct Surroundings {
     /// Variables of its environment.
-    pub environment: Vec<(String, String)>,
+    pub environment: Vec<(&'static str, String)>,
     /// A program with its arguments that becomes the registry, such as `prlimit --nofile=256`.
     pub wrapper: Vec<String>,
     /// Another executable than the one that is tested.
@@ -162,8 +162,7 @@ impl Surroundings {
         } else {
             Command::new(binary)
         };
-        let variables = self.environment.iter();
-        command.envs(variables.map(|(name, value)| (name, value)));
+        command.envs(self.environment.iter().cloned());
         command
     }
 }

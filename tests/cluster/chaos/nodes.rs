@@ -64,11 +64,8 @@ impl NodePlan {
     }
 
     /// With variables of the environment.
-    pub(super) fn with<const N: usize>(mut self, environment: [(&str, String); N]) -> Self {
-        let pairs = environment.into_iter();
-        self.surroundings.environment = pairs
-            .map(|(name, value)| (name.to_owned(), value))
-            .collect();
+    pub(super) fn with(mut self, environment: Vec<(&'static str, String)>) -> Self {
+        self.surroundings.environment = environment;
         self
     }
 
