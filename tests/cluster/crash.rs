@@ -1,11 +1,11 @@
 //! `kill -9` in the middle of a publish, at many moments.
 
-use ochre_tests::{Answer, TestPackage, TestRegistry, TestStore};
+use ochre_tests::{TestPackage, TestRegistry, TestStore};
+
+use crate::upload::{Upload, publish_again, upload};
 
 /// How many objects a publish has written when its node is killed. Whole, it writes about 30.
 const MOMENTS: [usize; 12] = [0, 1, 2, 3, 5, 9, 14, 20, 23, 25, 26, 27];
-
-type Upload = tokio::task::JoinHandle<Result<Answer, reqwest::Error>>;
 
 fn package(at: u32) -> TestPackage {
     let mut package = TestPackage::new("torn", &format!("1.0.{at}")).props("{whole: true}");
@@ -44,10 +44,8 @@ async fn absent_or_whole(registry: &TestRegistry, at: u32) -> bool {
 async fn survives_kills(store: TestStore) {
     for (at, more) in (0..).zip(MOMENTS) {
         let mut registry = TestRegistry::start_on(&store, "").await;
-        let path = format!("/torn/1.0.{at}");
-        let request = registry.put_request(&path, package(at).archive());
         let before = store.objects().await;
-        let upload = tokio::spawn(Answer::try_of(request));
+        let upload = upload(&registry, &package(at));
         kill_after(&mut registry, more, before, &upload).await;
         let answered = upload
             .await
@@ -62,17 +60,7 @@ async fn survives_kills(store: TestStore) {
         );
 
         // The same content can be published at once, and is there then.
-        let retry = next.try_publish(&package(at)).await;
-        match retry.status {
-            200 => {}
-            403 => assert_eq!(
-                retry.json()["details"]["sameContent"],
-                true,
-                "{}",
-                retry.text()
-            ),
-            other => unreachable!("{other}: {}", retry.text()),
-        }
+        publish_again(&next, &package(at)).await;
         assert!(
             absent_or_whole(&next, at).await,
             "version {at} is not there after a retry"

@@ -18,4 +18,5 @@ mod store_faults;
 mod takeover;
 mod upgrade;
 mod upkeep;
+mod upload;
 mod wakeup;

@@ -3,17 +3,15 @@
 
 use std::time::Duration;
 
-use ochre_tests::{
-    Answer, Bucket, Step, StepProxy, TestPackage, TestRegistry, TestStore, eventually,
-};
+use ochre_tests::{Bucket, Step, StepProxy, TestPackage, TestRegistry, TestStore, eventually};
+
+use crate::upload::{publish_again, upload};
 
 /// More writes than a publish makes.
 const WRITES_MAX: usize = 60;
 
 /// A node that looks often after what others left.
 const ATTENTIVE: &str = "[tasks]\nreconcile_interval = \"1s\"\n";
-
-type Upload = tokio::task::JoinHandle<Result<Answer, reqwest::Error>>;
 
 fn package(version: &str, content: &str) -> TestPackage {
     TestPackage::new("stepped", version)
@@ -39,12 +37,6 @@ async fn content(registry: &TestRegistry, version: &str) -> Option<String> {
         assert_eq!(text, content, "{path}");
     }
     Some(content)
-}
-
-fn upload(registry: &TestRegistry, version: &str, content: &str) -> Upload {
-    let path = format!("/stepped/{version}");
-    let request = registry.put_request(&path, package(version, content).archive());
-    tokio::spawn(Answer::try_of(request))
 }
 
 /// The node may publish: its start is behind it.
@@ -73,7 +65,7 @@ async fn a_publish_whose_node_dies_at_any_write_is_absent_or_whole() {
         let version = format!("1.{at}.0");
         let mut registry = node(&through, &format!("warm-{at}")).await;
         proxy.stop_at(step);
-        let upload = upload(&registry, &version, "x");
+        let upload = upload(&registry, &package(&version, "x"));
         if !proxy.is_reached(|| upload.is_finished()).await {
             upload
                 .await
@@ -94,12 +86,7 @@ async fn a_publish_whose_node_dies_at_any_write_is_absent_or_whole() {
             "{step:?}: acknowledged and lost"
         );
 
-        let again = other.try_publish(&package(&version, "x")).await;
-        match again.status {
-            200 => {}
-            403 => assert_eq!(again.json()["details"]["sameContent"], true, "{step:?}"),
-            status => unreachable!("{step:?}: {status} {}", again.text()),
-        }
+        publish_again(&other, &package(&version, "x")).await;
         assert_eq!(
             content(&other, &version).await.as_deref(),
             Some("x"),
@@ -119,7 +106,7 @@ async fn a_publish_whose_node_sleeps_at_any_write_wakes_to_what_another_did() {
     for number in 1..WRITES_MAX {
         let version = format!("2.{number}.0");
         proxy.stop_at(Step::Before(number));
-        let upload = upload(&sleeper, &version, "x");
+        let upload = upload(&sleeper, &package(&version, "x"));
         if !proxy.is_reached(|| upload.is_finished()).await {
             assert!(number > 7, "a publish makes more writes");
             break;
