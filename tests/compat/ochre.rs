@@ -1,12 +1,17 @@
 //! Our own command line program against both registries.
 
-use std::{process::Command, time::Duration};
+use std::process::Command;
 
-use ochre_tests::{Answer, TestPackage, cli_binary, eventually, http_client};
+use ochre_tests::{TestPackage, cli_binary};
 use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::{Outcome, normalise::Place, reference::LOGIN, request::INFO};
+use crate::{
+    Outcome,
+    normalise::Place,
+    reference::{LOGIN, is_answered},
+    request::INFO,
+};
 
 /// Name, arguments, credentials, and the exit code on either registry.
 type Scenario = (
@@ -66,13 +71,7 @@ async fn run(
 ) -> Result<(), String> {
     if *name == "list" {
         // The reference's own polls may put an older list over the newest one for a while.
-        let url = format!("{}own/1.0.0", place.registry);
-        let client = http_client();
-        eventually(&url, Duration::from_mins(1), || {
-            let request = client.get(&url).header("accept", INFO);
-            async move { (Answer::try_of(request).await.ok()?.status == 200).then_some(()) }
-        })
-        .await;
+        is_answered(place, "own/1.0.0", INFO).await;
     }
     let mut command = Command::new(cli_binary());
     command

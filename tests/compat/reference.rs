@@ -8,7 +8,11 @@ use ochre_tests::{
 };
 use serde_json::{Value, json};
 
-use crate::{components::Packaged, normalise::Place, request::Case};
+use crate::{
+    components::Packaged,
+    normalise::Place,
+    request::{Case, INFO},
+};
 
 /// User and password that may publish to both.
 pub(crate) const LOGIN: (&str, &str) = ("publisher", "pass:word é");
@@ -147,25 +151,23 @@ pub(crate) async fn publish_all(components: &[Packaged], place: &Place) {
         }
     }
     for component in components {
-        let url = format!("{}{}/{}", place.registry, component.name, component.version);
-        eventually(&url, Duration::from_mins(1), || {
-            let request = client.get(&url).header("accept", crate::request::INFO);
-            async move {
-                let answer = Answer::try_of(request).await.ok()?;
-                (answer.status == 200).then_some(())
-            }
-        })
-        .await;
+        let path = format!("{}/{}", component.name, component.version);
+        is_answered(place, &path, INFO).await;
     }
 }
 
 /// Waits until our registry's Node workers are there: the first request that needs them starts them,
 /// which on a busy machine takes longer than its deadline.
 pub(crate) async fn engine_is_warm(place: &Place) {
+    is_answered(place, "card-react", "*/*").await;
+}
+
+/// Waits until a registry has what a path below its URL names.
+pub(crate) async fn is_answered(place: &Place, path: &str, accept: &str) {
     let client = http_client();
-    let url = format!("{}card-react", place.registry);
-    eventually("Node workers", Duration::from_mins(1), || {
-        let request = client.get(&url);
+    let url = format!("{}{path}", place.registry);
+    eventually(&url, Duration::from_mins(1), || {
+        let request = client.get(&url).header("accept", accept);
         async move { (Answer::try_of(request).await.ok()?.status == 200).then_some(()) }
     })
     .await;
