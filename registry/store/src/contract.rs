@@ -38,9 +38,16 @@ use crate::{
     Backend, CatalogSnapshot, CommitError, Committed, ComponentStore, Digest, Medium,
     PublishRelease, StoreChange, StoreSettings,
     faulty::{Fault, FaultyStore},
-    open_objects,
+    index::Log,
+    manifest, open_objects,
 };
 use turns::Turns;
+
+/// Bytes of all writes of a log from which on a snapshot takes their place.
+pub const LOG_BYTES_MAX: usize = Log::BYTES_MAX;
+
+/// Most versions of a catalog whose manifests are written before a publish is answered.
+pub const AT_ONCE_MAX: usize = manifest::AT_ONCE_MAX;
 
 /// Hands the suite to the macro `$each`: a list of `module::function`, below [`contract`](self).
 ///

@@ -11,9 +11,6 @@ use serde_json::value::{RawValue, to_raw_value};
 use super::IndexChange;
 use crate::digest::Digest;
 
-/// Bytes of all writes from which on a snapshot takes their place.
-const BYTES_MAX: usize = 256 * 1024;
-
 /// Bytes of writes that are kept beside a new snapshot, for nodes that know the index of then.
 const BYTES_KEPT: usize = 128 * 1024;
 
@@ -83,6 +80,9 @@ impl Position {
 // === impl Log ===
 
 impl Log {
+    /// Bytes of all writes from which on a snapshot takes their place.
+    pub(crate) const BYTES_MAX: usize = 256 * 1024;
+
     /// The last write.
     pub(crate) fn position(&self) -> Position {
         self.writes.last().map_or(self.since, |write| write.at)
@@ -111,7 +111,7 @@ impl Log {
 
     /// Whether a snapshot should take the place of the writes.
     pub(crate) fn is_long(&self) -> bool {
-        self.writes.iter().map(|write| write.size()).sum::<usize>() > BYTES_MAX
+        self.writes.iter().map(|write| write.size()).sum::<usize>() > Self::BYTES_MAX
     }
 
     /// Begins anew after a snapshot, keeping the last writes before it.

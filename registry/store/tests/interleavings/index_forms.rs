@@ -5,14 +5,11 @@ use std::collections::BTreeMap;
 use object_store::{
     Error, ObjectStore, ObjectStoreExt as _, PutMode, Result, UpdateVersion, path::Path,
 };
-use ochre_store::{CatalogSnapshot, VersionSummary};
+use ochre_store::{
+    CatalogSnapshot, VersionSummary,
+    contract::{AT_ONCE_MAX, LOG_BYTES_MAX},
+};
 use serde_json::{Value, json, value::RawValue};
-
-/// More than a log may hold.
-const LONG: usize = 300 * 1024;
-
-/// More versions than a catalog has whose manifests are written at once.
-const MANY: usize = 10_001;
 
 /// The index of a bucket.
 fn place() -> Path {
@@ -28,7 +25,7 @@ pub(crate) async fn lengthen(objects: &dyn ObjectStore) -> Result<()> {
         let mut head: Head = serde_json::from_slice(&found.bytes().await?).unwrap();
         head.generation += 1;
         let at = json!({ "generation": head.generation, "token": head.generation });
-        let nothing = RawValue::from_string(format!("[{}]", " ".repeat(LONG))).unwrap();
+        let nothing = RawValue::from_string(format!("[{}]", " ".repeat(LOG_BYTES_MAX))).unwrap();
         head.log.writes.push(Write {
             at,
             changes: nothing,
@@ -52,7 +49,7 @@ pub(crate) async fn flatten(objects: &dyn ObjectStore, catalog: &CatalogSnapshot
 
 /// Adds so many versions of another component that the catalog is a large one; as one text.
 pub(crate) async fn enlarge(objects: &dyn ObjectStore, catalog: &CatalogSnapshot) {
-    write_text(objects, catalog, MANY).await;
+    write_text(objects, catalog, AT_ONCE_MAX + 1).await;
 }
 
 async fn write_text(objects: &dyn ObjectStore, catalog: &CatalogSnapshot, many: usize) {
