@@ -15,7 +15,7 @@ from collections import defaultdict
 
 from moto.server import DomainDispatcherApplication, create_backend_app
 from temporary_keys import TemporaryKeys
-from werkzeug.serving import WSGIRequestHandler, make_server
+from werkzeug.serving import BaseWSGIServer, WSGIRequestHandler, make_server
 
 arguments = sys.argv[1:]
 IGNORE_CONDITIONS = "--ignore-conditions" in arguments
@@ -56,6 +56,8 @@ if "--temporary-keys" in arguments:
     application = TemporaryKeys(application)
 threading.Thread(target=end_with_parent, daemon=True).start()
 logging.getLogger("werkzeug").setLevel(logging.ERROR)
+# Hundreds of connections come at once; a client gives up one that waits for longer than 5 s.
+BaseWSGIServer.request_queue_size = 1024
 server = make_server("127.0.0.1", port, application, threaded=True, request_handler=OneContinue)
 print(server.server_port, flush=True)
 server.serve_forever()
