@@ -5,7 +5,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use tokio::time::{MissedTickBehavior, interval};
+use tokio::time::{Instant as Moment, MissedTickBehavior, interval, interval_at};
 
 /// How long a test waits between two looks at a state.
 const LOOK_EVERY: Duration = Duration::from_millis(20);
@@ -33,7 +33,7 @@ where
 ///
 /// A test that waits for a state takes [`eventually`].
 pub async fn pass(time: Duration) {
-    tokio::time::sleep(time).await;
+    interval_at(Moment::now() + time, time).tick().await;
 }
 
 /// Awaits `future`, and fails the test when it takes longer than `bound`.
