@@ -9,6 +9,7 @@ use std::{
 
 use object_store::{ObjectStore, memory::InMemory};
 use ochre_store::ComponentStore;
+use tokio::time::{Instant, interval_at};
 
 use crate::{
     actors::Outcome,
@@ -273,9 +274,10 @@ impl World {
 
     /// Lets everybody go on until nobody can without a call of the store.
     async fn settle(&mut self, step: usize, execution: &mut Execution) {
+        // The clock is paused: it moves on only when there is nothing else to do.
+        let mut quiet = interval_at(Instant::now() + SETTLED, SETTLED);
         for _ in 0..WAITS_MAX {
-            // The clock is paused: it moves on only when there is nothing else to do.
-            tokio::time::sleep(SETTLED).await;
+            quiet.tick().await;
             self.admit(step, execution);
             let outcomes = lock(&self.outcomes);
             let mut busy = outcomes.iter().enumerate().filter(|(actor, outcome)| {
