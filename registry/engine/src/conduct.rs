@@ -14,7 +14,7 @@ use crate::{
 };
 
 /// Suspension after the first strike; each further one doubles it.
-pub(crate) const SUSPENSION: Duration = Duration::from_millis(250);
+const SUSPENSION: Duration = Duration::from_millis(250);
 
 /// Longest suspension: short, because one caller's requests suspend the program for all callers;
 /// what protects other programs is that this one keeps to one thread.
